@@ -1,0 +1,66 @@
+"""A model: what a caller can run. Plain values; the catalog reads them from data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+MediaKind = Literal["image", "video", "audio"]
+Metric = Literal["file_size_mb", "width_pixels", "height_pixels", "width/height"]
+Operator = Literal["<=", ">=", "<", ">", "=="]
+
+
+class MediaRule(msgspec.Struct, frozen=True):
+    """One `validations` entry: `metric operator value`, and the schema's own sentence for a breach."""
+
+    metric: Metric
+    operator: Operator
+    value: float
+    error: str
+
+
+class MediaField(msgspec.Struct, frozen=True):
+    """An input field that holds files: one, or a list of them (`many`), each bound by every rule."""
+
+    name: str
+    kind: MediaKind
+    many: bool
+    rules: tuple[MediaRule, ...] = ()
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """What people read about a model, in one language."""
+
+    display_name: str
+    description: str
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What one unit costs, as the catalogue publishes it."""
+
+    base_usd: float = 0.0
+    unit: Literal["output", "second"] = "output"
+    note: str = ""
+
+
+class Model(msgspec.Struct, frozen=True):
+    """One entry of the catalog. `id` is its path; the schemas are published exactly as they are kept."""
+
+    id: str
+    texts: Mapping[str, Texts]
+    categories: tuple[str, ...]
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    example: Mapping[str, Any]
+    engine: str
+    options: Mapping[str, Any] = {}
+    kind: Literal["model", "workflow", "inference"] = "model"
+    price: Price = Price()
+    accepts: tuple[str, ...] = ("jpeg", "png")
+    """Picture formats that the model takes, by their bytes."""
+    deadline_s: float = 120.0
+    max_attempts: int = 3
+    cost: float = 1.0
+    """Fair-share cost of one run, relative to other models served by the same workers."""
