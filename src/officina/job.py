@@ -1,0 +1,260 @@
+"""A job: its states, the moves between them, and the words the wire uses for them.
+
+Everything about states lives here. The two queues say the same in SQL, and a test walks every pair of states
+against the real statements.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    "queued": frozenset({"running", "cancelled", "failed"}),  # claim · cancel · the model is gone
+    "running": frozenset({"succeeded", "failed", "cancelled", "queued"}),  # finish · stop · retry, hand back
+    "succeeded": frozenset(),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+}
+"""From each state, the states that one operation may lead to."""
+
+ENDED: frozenset[State] = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
+
+STATUS_WORDS: Mapping[State, str] = {
+    "queued": "in_queue",
+    "running": "in_progress",
+    "succeeded": "completed",
+    "failed": "completed",
+    "cancelled": "cancelled",
+}
+"""How `/status` and `/cancel` name a state; `completed` means "stopped running"."""
+
+RESULT_WORDS: Mapping[State, str] = {**STATUS_WORDS, "succeeded": "succeeded", "failed": "failed"}
+"""How `/result`, lists and events name a state."""
+
+Level = Literal[0, 1, 2]
+LEVELS: Mapping[str, Level] = {"high": 0, "normal": 1, "low": 2}
+"""Priorities inside one key; between keys only the fair share counts."""
+
+EventKind = Literal["queued", "started", "progress", "log", "ended"]
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def new_id() -> str:
+    """Make a request id: a UUIDv7 (RFC 9562), so ids sort by the millisecond they were made in."""
+    bits = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    bits = (bits & ~(0xF << 76)) | (0x7 << 76)
+    bits = (bits & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def new_secret() -> str:
+    """Make 128 random bits as 32 hex digits: lease tokens, public file names, worker ids."""
+    return secrets.token_hex(16)
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """What submit stores. `input` is JSON; `pins` are the names of stored files that it refers to."""
+
+    id: str
+    model: str
+    key_id: str
+    input: bytes
+    level: Level = 1
+    cost: float = 1.0
+    weight: float = 1.0
+    max_attempts: int = 3
+    pins: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    """The pinned files that were made for this job alone (data URIs) and go when it goes."""
+    idempotency_key: str = ""
+    digest: bytes = b""
+    """SHA-256 of what was asked; compared when the idempotency key comes again."""
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """The answer of submit; `replayed` when an idempotency key gave back an earlier request."""
+
+    id: str
+    replayed: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a run failed, as the caller reads it in `error`."""
+
+    type: str
+    message: str
+    detail: dict[str, Any] = {}
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One file a run made. `n` counts from 0; the gateway builds the store key from job, attempt and n."""
+
+    n: int
+    kind: Literal["image", "video"]
+    content_type: str
+    suffix: str
+    size_bytes: int
+    sha256: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an attempt ended: with outputs, with a failure (perhaps worth another try), or stopped."""
+
+    kind: Literal["succeeded", "failed", "cancelled"]
+    outputs: tuple[Output, ...] = ()
+    notes: dict[str, Any] = {}
+    failure: Failure | None = None
+    retry: bool = False
+    run_s: float = 0.0
+    """Seconds that the engine worked in this attempt."""
+    cost_usd: float = 0.0
+    """What the run costs; set by the gateway from the model's price."""
+
+
+class LeaseRef(msgspec.Struct, frozen=True):
+    """A lease as its holder names it: the job and the token that proves the right to it."""
+
+    job_id: str
+    token: str
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to work a job, as the queue gives it."""
+
+    job_id: str
+    token: str
+    attempt: int
+    model: str
+    engine: str
+    input: bytes
+    started: bool
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of a job's history, numbered from 1. `at` is Unix seconds, UTC."""
+
+    n: int
+    kind: EventKind
+    at: float
+    data: dict[str, Any] = {}
+
+
+class News(msgspec.Struct, frozen=True):
+    """What a worker says of a lease when it renews it: events in order, and whether the run has begun."""
+
+    job_id: str
+    token: str
+    started: bool = False
+    events: tuple[tuple[EventKind, dict[str, Any]], ...] = ()
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """The answer to a renewal: leases that are lost, and jobs whose caller asks them to stop."""
+
+    lost: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A stored request as its caller may read it. Times are Unix seconds, UTC."""
+
+    id: str
+    model: str
+    key_id: str
+    state: State
+    created_at: float
+    tag: float = 0.0
+    seq: int = 0
+    attempts: int = 0
+    run_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    engine: str | None = None
+    output: bytes | None = None
+    """JSON: `{"images": ["<public name>"], "videos": […]}`."""
+    error: bytes | None = None
+    notes: bytes | None = None
+    cost_usd: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the caller should see it as waiting: queued, or leased ahead of its turn."""
+        return self.state == "queued" or (self.state == "running" and self.started_at is None)
+
+    def status_word(self) -> str:
+        """The word of `/status`."""
+        return "in_queue" if self.waiting else STATUS_WORDS[self.state]
+
+    def result_word(self) -> str:
+        """The word of `/result`."""
+        return "in_queue" if self.waiting else RESULT_WORDS[self.state]
+
+
+class CancelAnswer(msgspec.Struct, frozen=True):
+    """What cancel did: the job as it is now, and whether a running one was asked to stop."""
+
+    job: Job
+    stopping: bool = False
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """How much of one model waits and runs; `oldest_s` is the age of the oldest waiting job."""
+
+    waiting: int = 0
+    running: int = 0
+    oldest_s: float = 0.0
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a waiting job stands: 1 is next to run. Beyond the first thousand it is an estimate."""
+
+    place: int
+    estimate: bool = False
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A kept file: an upload, an input made from a data URI, or an output. `name` is public, unguessable."""
+
+    name: str
+    suffix: str
+    store_key: str
+    key_id: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    created_at: float
+    expires_at: float
+    job_id: str | None = None
+    filename: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id a caller may give as an input."""
+        return f"file_{self.name}"
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which requests a list shows; `states` empty means all, times are Unix seconds."""
+
+    key_id: str | None = None
+    model: str | None = None
+    states: tuple[State, ...] = ()
+    after: float | None = None
+    before: float | None = None
+    cursor: str | None = None
+    limit: int = 50

@@ -1,0 +1,113 @@
+"""The words of the worker's link: what goes over HTTP under `/worker/v1`, and nothing else.
+
+Version 1. A gateway answers workers of its own version and of the one before; unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from officina.job import LeaseRef, News, Outcome
+from officina.model import MediaField
+
+VERSION = 1
+
+
+class FetchPolicy(msgspec.Struct, frozen=True):
+    """What a worker may fetch. `allow_hosts` are host names or CIDRs that may be private or plain http."""
+
+    allow_http: bool = False
+    allow_hosts: tuple[str, ...] = ()
+    max_file_bytes: int = 50 * 2**20
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 20.0
+    total_timeout_s: float = 60.0
+    max_redirects: int = 5
+    max_parallel: int = 10
+
+
+class Register(msgspec.Struct, frozen=True):
+    """A worker says hello, once per start."""
+
+    name: str
+    engines: tuple[str, ...]
+    slots: int = 1
+    version: int = VERSION
+    labels: dict[str, str] = {}
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """The identity for this start, and the gateway's terms."""
+
+    worker_id: str
+    lease_s: float
+    fetch: FetchPolicy
+    max_output_bytes: int = 256 * 2**20
+    version: int = VERSION
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Ask for up to `n` jobs; the first `idle` of them start at once, the rest are fetched ahead.
+
+    The same `nonce` again returns the same leases, so a lost answer loses nothing.
+    """
+
+    worker_id: str
+    nonce: str
+    n: int = 1
+    idle: int = 1
+    engines: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()
+    wait_s: float = 20.0
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A leased job with all that is needed to run it."""
+
+    job_id: str
+    token: str
+    attempt: int
+    model: str
+    engine: str
+    options: dict[str, Any]
+    input: dict[str, Any]
+    media: tuple[MediaField, ...]
+    accepts: tuple[str, ...]
+    deadline_s: float
+    started: bool
+
+    @property
+    def ref(self) -> LeaseRef:
+        """The lease, as it is named when it is renewed, handed back or finished."""
+        return LeaseRef(self.job_id, self.token)
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The answer to a claim; empty when nothing came up in `wait_s`."""
+
+    work: tuple[Work, ...] = ()
+
+
+class Renew(msgspec.Struct, frozen=True):
+    """Extend leases and pass on news. With `wait_s`, the answer waits for a stop wish."""
+
+    worker_id: str
+    news: tuple[News, ...] = ()
+    wait_s: float = 0.0
+
+
+class HandBack(msgspec.Struct, frozen=True):
+    """Give leases up at shutdown; no attempt is counted."""
+
+    worker_id: str
+    leases: tuple[LeaseRef, ...]
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Report how an attempt ended. 409 means that the lease was lost: drop the result."""
+
+    worker_id: str
+    lease: LeaseRef
+    outcome: Outcome

@@ -1,0 +1,201 @@
+"""What a queue can do. Every implementation passes the same conformance suite and state machine.
+
+One row per job; every move is a compare-and-set on that row, and every write of a worker names its lease
+token. Methods that change something return when the change is on disk. Time is the database's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from officina.job import (
+    CancelAnswer,
+    Depth,
+    Event,
+    Filter,
+    Job,
+    Lease,
+    LeaseRef,
+    NewJob,
+    News,
+    Outcome,
+    Position,
+    Renewal,
+    StoredFile,
+    Submitted,
+)
+from officina.keys import Key
+from officina.wake import Wakes
+
+
+class Want(msgspec.Struct, frozen=True):
+    """A model that a worker can run, the engine that serves it here, and whether it is loaded there."""
+
+    model: str
+    engine: str
+    warm: bool = False
+
+
+class Taker(msgspec.Struct, frozen=True):
+    """Who claims, how many (`n`), how many of them start at once (`idle`), and the nonce of the claim."""
+
+    worker: str
+    nonce: str
+    n: int = 1
+    idle: int = 1
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The times a queue keeps, in seconds."""
+
+    lease_s: float = 30.0
+    retry_base_s: float = 2.0
+    retry_most_s: float = 300.0
+    retention_s: float = 7 * 86400.0
+    idempotency_s: float = 86400.0
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What a sweep did; `store_keys` name the files that no row needs any more."""
+
+    retried: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    due: int = 0
+    removed: int = 0
+    store_keys: tuple[str, ...] = ()
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """One day's runs of one model by one key. `day` is ISO 8601, UTC; `run_s` is engine time."""
+
+    day: str
+    model: str
+    key_id: str
+    succeeded: int
+    failed: int
+    cancelled: int
+    outputs: int
+    run_s: float
+    cost_usd: float
+
+
+class Queue(Protocol):
+    """Jobs, their events, keys and file records.
+
+    Submitting and reading raise CallerError; every method raises Unavailable after `close`.
+    """
+
+    wakes: Wakes
+    """Topics `job:<id>`, `model:<id>` and `worker:<id>`: hints that something there has changed."""
+
+    async def submit(self, job: NewJob, max_waiting: int) -> Submitted:
+        """Store a job; on disk when this returns. Raises QueueFull, IdempotencyConflict."""
+        ...
+
+    async def replay(self, key_id: str, idempotency_key: str, digest: bytes) -> Submitted | None:
+        """The earlier answer to this idempotency key, if any. Raises IdempotencyConflict."""
+        ...
+
+    async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
+        """Lease up to `taker.n` jobs, in fair order; the same nonce again gives the same leases."""
+        ...
+
+    async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
+        """Extend these leases, note that runs began, append events; say what is lost or shall stop."""
+        ...
+
+    async def finish(self, ref: LeaseRef, outcome: Outcome) -> Job:
+        """Commit the end of an attempt; the same token again gets the same answer. Raises LeaseLost."""
+        ...
+
+    async def hand_back(self, refs: Sequence[LeaseRef]) -> int:
+        """Return leases to the queue without counting the attempt; how many were still held."""
+        ...
+
+    async def leased(self, ref: LeaseRef) -> Lease:
+        """The lease as it stands. Raises LeaseLost."""
+        ...
+
+    async def cancel(self, job_id: str, owner: str | None, *, force: bool = False) -> CancelAnswer:
+        """Cancel a waiting job; with `force`, ask a running one to stop. Raises as `get`."""
+        ...
+
+    async def get(self, job_id: str, owner: str | None) -> Job:
+        """Read a job. `owner` None is the admin. Raises UnknownRequest, ForeignRequest."""
+        ...
+
+    async def list(self, where: Filter) -> Sequence[Job]:
+        """Jobs, newest first, after the cursor (a job id)."""
+        ...
+
+    async def position(self, job: Job) -> Position:
+        """Where a waiting job stands in its model's queue."""
+        ...
+
+    async def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
+        """The events numbered above `after`, in order."""
+        ...
+
+    async def delete(self, job_id: str, owner: str | None) -> tuple[str, ...]:
+        """Remove an ended job; the store keys of its files. Raises StillActive and as `get`."""
+        ...
+
+    async def depth(self) -> Mapping[str, Depth]:
+        """Per model, what waits and runs."""
+        ...
+
+    async def sweep(self, models: Collection[str] | None = None) -> Swept:
+        """Expired leases, due retries, expired rows; with `models`, fail waiting jobs of all others."""
+        ...
+
+    async def lose(self, workers: str) -> Swept:
+        """Expire the leases of every worker whose id starts so, because it is known to be dead."""
+        ...
+
+    async def usage(self, since: str, until: str) -> Sequence[Usage]:
+        """The daily roll-up between two days, both included (ISO 8601)."""
+        ...
+
+    async def add_file(self, file: StoredFile) -> None:
+        """Record a stored file."""
+        ...
+
+    async def file(self, name: str) -> StoredFile:
+        """The record of a file by its public name. Raises UnknownFile."""
+        ...
+
+    async def known_store_keys(self, keys: Collection[str]) -> set[str]:
+        """Those of `keys` that a row still needs."""
+        ...
+
+    async def add_key(self, key: Key) -> None:
+        """Store a key (its hash only)."""
+        ...
+
+    async def key_by_hash(self, digest: bytes) -> Key | None:
+        """The key of this hash, revoked or not."""
+        ...
+
+    async def keys(self) -> Sequence[Key]:
+        """Every key, oldest first."""
+        ...
+
+    async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
+        """Revoke a key, and cancel its waiting jobs if asked. Raises UnknownRequest."""
+        ...
+
+    async def key_used(self, used: Mapping[str, float]) -> None:
+        """Note when keys were last used (Unix seconds)."""
+        ...
+
+    def snapshot(self) -> AsyncIterator[bytes]:
+        """A consistent copy of everything, as bytes to keep in a backup."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the database."""
+        ...

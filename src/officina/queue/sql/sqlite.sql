@@ -1,0 +1,190 @@
+-- Every statement of the SQLite queue. One writer thread runs the writes, so a plain UPDATE whose WHERE names
+-- the state it expects is a compare-and-set; no row locks are needed.
+
+-- name: job
+SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+       output, error, notes, cost_usd
+  FROM jobs WHERE id = ?
+
+-- name: jobs
+SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+       output, error, notes, cost_usd
+  FROM jobs WHERE
+
+-- name: insert_job
+INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts)
+VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?)
+
+-- name: pin
+INSERT INTO pins (job_id, name) VALUES (?, ?)
+
+-- name: own_file
+UPDATE files SET job_id = ? WHERE name = ? AND job_id IS NULL
+
+-- name: replay
+SELECT digest, job_id FROM idempotency WHERE key_id = ? AND name = ? AND created_at > ?
+
+-- name: remember
+INSERT INTO idempotency (key_id, name, digest, job_id, created_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (key_id, name) DO UPDATE
+   SET digest = excluded.digest, job_id = excluded.job_id, created_at = excluded.created_at
+
+-- name: head
+SELECT seq, created_at, tag FROM jobs
+ WHERE model = ? AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT 1
+
+-- name: claimed_before
+SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL FROM jobs
+ WHERE worker = ? AND state = 'running' AND nonce = ? ORDER BY tag, seq
+
+-- name: take
+UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, nonce = ?, token = ?, engine = ?,
+       lease_until = ?, started_at = ?, stop_wish = 0
+ WHERE seq = ? AND state = 'queued' RETURNING id, attempts, input, key_id, tag
+
+-- name: held
+SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL FROM jobs
+ WHERE id = ? AND token = ? AND state = 'running'
+
+-- name: renew
+UPDATE jobs SET lease_until = ? WHERE id = ? AND token = ? AND state = 'running'
+ RETURNING stop_wish, started_at IS NOT NULL, attempts, engine
+
+-- name: start
+UPDATE jobs SET started_at = ? WHERE id = ? AND state = 'running' AND started_at IS NULL
+
+-- name: stop_wishes
+SELECT id FROM jobs WHERE worker = ? AND state = 'running' AND stop_wish = 1
+
+-- name: number_event
+UPDATE jobs SET events = events + 1 WHERE id = ? RETURNING events
+
+-- name: add_event
+INSERT INTO events (job_id, n, kind, at, data) VALUES (?, ?, ?, ?, ?)
+
+-- name: events
+SELECT n, kind, at, data FROM events WHERE job_id = ? AND n > ? ORDER BY n
+
+-- name: lease_row
+SELECT id, state, token, attempts, max_attempts, stop_wish, model, key_id, history, started_at, level
+  FROM jobs WHERE id = ?
+
+-- name: end
+UPDATE jobs SET state = ?, finished_at = ?, output = ?, error = ?, notes = ?, history = ?, cost_usd = ?,
+       worker = NULL, lease_until = NULL, run_at = NULL
+ WHERE id = ? AND state = ?
+
+-- name: requeue
+UPDATE jobs SET state = 'queued', run_at = ?, attempts = ?, history = ?, worker = NULL, lease_until = NULL,
+       started_at = NULL, stop_wish = 0
+ WHERE id = ? AND state = 'running'
+
+-- name: wish_stop
+UPDATE jobs SET stop_wish = 1 WHERE id = ? AND state = 'running' RETURNING worker
+
+-- name: unpin
+DELETE FROM pins WHERE job_id = ? RETURNING name
+
+-- name: keep_file
+UPDATE files SET expires_at = max(expires_at, ?) WHERE name = ?
+
+-- name: add_file
+INSERT INTO files (name, suffix, store_key, key_id, content_type, size_bytes, sha256, created_at, expires_at,
+                   job_id, filename)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: file
+SELECT name, suffix, store_key, key_id, content_type, size_bytes, sha256, created_at, expires_at, job_id,
+       filename
+  FROM files WHERE name = ?
+
+-- name: store_key
+SELECT 1 FROM files WHERE store_key = ?
+
+-- name: expired_leases
+SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? ORDER BY seq LIMIT ?
+
+-- name: leases_of
+SELECT id FROM jobs WHERE state = 'running' AND worker >= ? AND worker < ? ORDER BY seq
+
+-- name: due
+UPDATE jobs SET run_at = NULL WHERE run_at <= ? RETURNING id, model
+
+-- name: waiting_models
+SELECT DISTINCT model FROM jobs WHERE state = 'queued'
+
+-- name: waiting_of_model
+SELECT id FROM jobs WHERE model = ? AND state = 'queued' ORDER BY seq LIMIT ?
+
+-- name: waiting_of_key
+SELECT id FROM jobs WHERE key_id = ? AND state = 'queued' ORDER BY seq
+
+-- name: old_jobs
+SELECT id FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?
+
+-- name: files_of_job
+DELETE FROM files WHERE job_id = ? RETURNING store_key
+
+-- name: drop_events
+DELETE FROM events WHERE job_id = ?
+
+-- name: drop_job
+DELETE FROM jobs WHERE id = ? AND finished_at IS NOT NULL
+
+-- name: old_uploads
+DELETE FROM files WHERE name IN (
+  SELECT name FROM files AS old WHERE job_id IS NULL AND expires_at < ?
+     AND NOT EXISTS (SELECT 1 FROM pins WHERE pins.name = old.name) ORDER BY expires_at LIMIT ?)
+RETURNING store_key
+
+-- name: old_idempotency
+DELETE FROM idempotency WHERE created_at < ?
+
+-- name: old_clocks
+DELETE FROM clocks WHERE key_id <> '' AND tag <= (
+  SELECT v.tag FROM clocks AS v WHERE v.model = clocks.model AND v.key_id = '' AND v.level = 0)
+
+-- name: positions
+SELECT tag, seq FROM jobs WHERE model = ? AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT 1000
+
+-- name: waiting_counts
+SELECT model, key_id, count(*) FROM jobs WHERE state = 'queued' GROUP BY model, key_id
+
+-- name: running_counts
+SELECT model, count(*) FROM jobs WHERE state = 'running' GROUP BY model
+
+-- name: oldest
+SELECT created_at FROM jobs WHERE model = ? AND state = 'queued' ORDER BY seq LIMIT 1
+
+-- name: count_usage
+INSERT INTO usage (day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (day, model, key_id) DO UPDATE
+   SET succeeded = succeeded + excluded.succeeded, failed = failed + excluded.failed,
+       cancelled = cancelled + excluded.cancelled, outputs = outputs + excluded.outputs,
+       run_s = run_s + excluded.run_s, cost_usd = cost_usd + excluded.cost_usd
+
+-- name: usage
+SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
+  FROM usage WHERE day >= ? AND day <= ? ORDER BY day, model, key_id
+
+-- name: add_key
+INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: key_by_hash
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+  FROM keys WHERE digest = ?
+
+-- name: key
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight FROM keys WHERE id = ?
+
+-- name: keys
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+  FROM keys ORDER BY created_at, id
+
+-- name: revoke_key
+UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
+
+-- name: key_used
+UPDATE keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?

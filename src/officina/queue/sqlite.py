@@ -1,0 +1,318 @@
+"""The queue on SQLite: one writer thread, one reader on the event loop, one scanner for longer reads."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from officina.errors import DatabaseDamaged, DatabaseNewer, Unavailable
+from officina.job import (
+    CancelAnswer,
+    Depth,
+    Event,
+    Filter,
+    Job,
+    Lease,
+    LeaseRef,
+    NewJob,
+    News,
+    Outcome,
+    Position,
+    Renewal,
+    StoredFile,
+    Submitted,
+)
+from officina.keys import Key
+from officina.queue import sql, sqlite_jobs, sqlite_records, sqlite_sweep
+from officina.queue.order import POSITIONS
+from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
+from officina.queue.sqlite_jobs import SQL
+from officina.queue.writer import Transaction, Writer
+from officina.wake import Wakes
+
+VERSION = 1
+OLDEST_SQLITE = (3, 51, 3)
+"""Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
+POSITIONS_FRESH_S = 0.25
+CHUNK_BYTES = 1 << 20
+
+
+class Reader:
+    """A read-only connection with the same way to ask as a Transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self.db.set_busy_timeout(5000)
+
+    def rows(self, text: str, params: Any = ()) -> list[tuple[Any, ...]]:
+        """Every row of a statement."""
+        return self.db.execute(text, params).fetchall()
+
+    def row(self, text: str, params: Any = ()) -> tuple[Any, ...] | None:
+        """The first row of a statement."""
+        rows = self.db.execute(text, params).fetchall()
+        return rows[0] if rows else None
+
+
+class SqliteQueue:
+    """The queue of one data folder. Open it with `open_sqlite`; one process only may."""
+
+    def __init__(self, path: Path, tx: Transaction, terms: Terms, clock: Callable[[], float]) -> None:
+        self.wakes = Wakes()
+        self._path = path
+        self._terms = terms
+        self._clock = clock
+        self._no_expiry_before = clock() + terms.lease_s
+        self._tx = tx
+        self._writer = Writer(tx, self.wakes.notify)
+        self._reader = Reader(path)
+        self._scanner = Reader(path)
+        self._scanning = asyncio.Lock()
+        self._positions: dict[str, tuple[float, list[tuple[float, int]]]] = {}
+
+    async def submit(self, job: NewJob, max_waiting: int) -> Submitted:
+        """See Queue.submit."""
+        return await self._writer.do(sqlite_jobs.submit, job, max_waiting, self._terms)
+
+    async def replay(self, key_id: str, idempotency_key: str, digest: bytes) -> Submitted | None:
+        """See Queue.replay."""
+        since = self._clock() - self._terms.idempotency_s
+        return sqlite_jobs.replay(self._reader, key_id, idempotency_key, digest, since)
+
+    async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
+        """See Queue.claim. Nothing is written when nothing waits and the claim is new."""
+        return await self._writer.do(sqlite_jobs.claim, taker, wants, self._terms)
+
+    async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
+        """See Queue.renew."""
+        if not news:
+            stop = self._reader.rows(SQL["stop_wishes"], (worker,))
+            return Renewal(stop=tuple(row[0] for row in stop))
+        return await self._writer.do(sqlite_jobs.renew, worker, news, self._terms)
+
+    async def finish(self, ref: LeaseRef, outcome: Outcome) -> Job:
+        """See Queue.finish."""
+        return await self._writer.do(sqlite_jobs.finish, ref, outcome, self._terms)
+
+    async def hand_back(self, refs: Sequence[LeaseRef]) -> int:
+        """See Queue.hand_back."""
+        return await self._writer.do(sqlite_jobs.hand_back, refs, self._terms)
+
+    async def leased(self, ref: LeaseRef) -> Lease:
+        """See Queue.leased."""
+        return sqlite_jobs.leased(self._reader, ref)
+
+    async def cancel(self, job_id: str, owner: str | None, *, force: bool = False) -> CancelAnswer:
+        """See Queue.cancel."""
+        return await self._writer.do(sqlite_jobs.cancel, job_id, owner, self._terms, force=force)
+
+    async def get(self, job_id: str, owner: str | None) -> Job:
+        """See Queue.get. One probe of an index, on the event loop: quicker than a thread."""
+        return sqlite_jobs.job(self._reader, job_id, owner)
+
+    async def list(self, where: Filter) -> Sequence[Job]:
+        """See Queue.list."""
+        text, params = _listing(where)
+        return [Job(*row) for row in await self._scan(text, params)]
+
+    async def position(self, job: Job) -> Position:
+        """See Queue.position: exact among the first thousand, from a snapshot a quarter second old."""
+        if job.state != "queued":
+            return Position(1)
+        read_at, tags = self._positions.get(job.model, (float("-inf"), []))
+        now = time.monotonic()
+        if now - read_at > POSITIONS_FRESH_S:
+            tags = [(row[0], row[1]) for row in self._reader.rows(SQL["positions"], (job.model,))]
+            self._positions[job.model] = (now, tags)
+        place = bisect.bisect_left(tags, (job.tag, job.seq)) + 1
+        if place <= POSITIONS or len(tags) < POSITIONS:
+            return Position(place)
+        return Position(max(place, int(self._tx.waiting[("model", job.model)])), estimate=True)
+
+    async def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
+        """See Queue.events. The first event is the row itself."""
+        rows = self._reader.rows(SQL["events"], (job_id, after))
+        found = [Event(n, kind, at, sqlite_jobs.decode(data)) for n, kind, at, data in rows]
+        if after < 1:
+            found.insert(0, Event(1, "queued", sqlite_jobs.job(self._reader, job_id).created_at))
+        return found
+
+    async def delete(self, job_id: str, owner: str | None) -> tuple[str, ...]:
+        """See Queue.delete."""
+        return await self._writer.do(sqlite_sweep.delete, job_id, owner)
+
+    async def depth(self) -> Mapping[str, Depth]:
+        """See Queue.depth: from counts in memory and one probe per model, never a count of the backlog."""
+        running = dict(await self._scan(SQL["running_counts"], ()))
+        waiting = {name: int(count) for (kind, name), count in self._tx.waiting.items() if kind == "model"}
+        now = self._clock()
+        return {
+            model: Depth(waiting.get(model, 0), running.get(model, 0), self._oldest_s(model, now))
+            for model in sorted({*running, *waiting})
+        }
+
+    def _oldest_s(self, model: str, now: float) -> float:
+        row = self._reader.row(SQL["oldest"], (model,))
+        return max(0.0, now - row[0]) if row else 0.0
+
+    async def sweep(self, models: Collection[str] | None = None) -> Swept:
+        """See Queue.sweep. No lease is swept in the first lease time after a start."""
+        swept = Swept()
+        if self._clock() >= self._no_expiry_before:
+            swept = await self._writer.do(sqlite_sweep.expire_leases, self._terms)
+        due = await self._writer.do(sqlite_sweep.due_retries)
+        gone = 0
+        if models is not None:
+            gone = await self._writer.do(sqlite_sweep.fail_orphans, models, self._terms)
+        removed, keys = await self._writer.do(sqlite_sweep.remove_expired, self._terms)
+        await self._writer.do(sqlite_sweep.forget_clocks)
+        return Swept(swept.retried, swept.failed + gone, swept.cancelled, due, removed, keys)
+
+    async def lose(self, workers: str) -> Swept:
+        """See Queue.lose."""
+        return await self._writer.do(sqlite_sweep.lose_workers, workers, self._terms)
+
+    async def usage(self, since: str, until: str) -> Sequence[Usage]:
+        """See Queue.usage."""
+        return [Usage(*row) for row in await self._scan(SQL["usage"], (since, until))]
+
+    async def add_file(self, file: StoredFile) -> None:
+        """See Queue.add_file."""
+        await self._writer.do(sqlite_records.add_file, file)
+
+    async def file(self, name: str) -> StoredFile:
+        """See Queue.file."""
+        return sqlite_records.file(self._reader, name)
+
+    async def known_store_keys(self, keys: Collection[str]) -> set[str]:
+        """See Queue.known_store_keys."""
+        return {key for key in keys if self._reader.row(SQL["store_key"], (key,))}
+
+    async def add_key(self, key: Key) -> None:
+        """See Queue.add_key."""
+        await self._writer.do(sqlite_records.add_key, key)
+
+    async def key_by_hash(self, digest: bytes) -> Key | None:
+        """See Queue.key_by_hash."""
+        row = self._reader.row(SQL["key_by_hash"], (digest,))
+        return sqlite_records.key_of(row) if row else None
+
+    async def keys(self) -> Sequence[Key]:
+        """See Queue.keys."""
+        return [sqlite_records.key_of(row) for row in self._reader.rows(SQL["keys"])]
+
+    async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
+        """See Queue.revoke_key."""
+        return await self._writer.do(
+            sqlite_records.revoke_key, key_id, self._terms, cancel_waiting=cancel_waiting
+        )
+
+    async def key_used(self, used: Mapping[str, float]) -> None:
+        """See Queue.key_used."""
+        await self._writer.do(sqlite_records.key_used, used)
+
+    async def snapshot(self) -> AsyncIterator[bytes]:
+        """See Queue.snapshot: the database as one file, taken while everything goes on."""
+        copy = self._path.with_suffix(".snapshot")
+        try:
+            await asyncio.to_thread(_copy, self._path, copy)
+            with copy.open("rb") as file:
+                while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                    yield chunk
+        finally:
+            copy.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """See Queue.close."""
+        await self._writer.close()
+        async with self._scanning:
+            for db in (self._reader.db, self._scanner.db, self._tx.db):
+                db.close()
+
+    async def _scan(self, text: str, params: Any) -> Sequence[tuple[Any, ...]]:
+        async with self._scanning:
+            try:
+                return await asyncio.to_thread(self._scanner.rows, text, params)
+            except apsw.ConnectionClosedError:
+                raise Unavailable("The server is stopping; try again when it is back.") from None
+
+
+def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time) -> SqliteQueue:
+    """Open or make the database file; call it inside a running event loop.
+
+    Raises:
+        DatabaseDamaged: it is not a database, or a damaged one.
+        DatabaseNewer: a newer officina wrote it.
+    """
+    try:
+        db = apsw.Connection(str(path))
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
+        db.set_busy_timeout(5000)
+        db.transaction_mode = "IMMEDIATE"
+        db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+        _migrate(db)
+        tx = Transaction(db, clock)
+        for model, key_id, count in tx.rows(SQL["waiting_counts"]):
+            sqlite_jobs.count_waiting(tx, model, key_id, count)
+        tx.waiting.commit()
+    except (apsw.NotADBError, apsw.CorruptError):
+        raise DatabaseDamaged(
+            f"The database {path.name} is damaged or not a database; move it away and restore a backup "
+            "(`officina backup --restore`)."
+        ) from None
+    return SqliteQueue(path, tx, terms, clock)
+
+
+def _migrate(db: apsw.Connection) -> None:
+    if tuple(int(part) for part in apsw.sqlitelibversion().split(".")) < OLDEST_SQLITE:
+        raise DatabaseNewer(f"SQLite {apsw.sqlitelibversion()} is too old; install a current `apsw`.")
+    version = db.pragma("user_version")
+    if version > VERSION:
+        raise DatabaseNewer(
+            f"The database has schema version {version} and this officina knows {VERSION}; upgrade officina."
+        )
+    for step in range(version + 1, VERSION + 1):
+        with db:
+            db.execute(sql.script(f"sqlite-{step}"))
+            db.pragma("user_version", step)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        db.execute("VACUUM INTO ?", (str(copy),))
+    finally:
+        db.close()
+
+
+def _listing(where: Filter) -> tuple[str, tuple[Any, ...]]:
+    clauses: list[str] = []
+    params: list[Any] = []
+
+    def narrow(clause: str, *values: Any) -> None:
+        clauses.append(clause)
+        params.extend(values)
+
+    if where.key_id is not None:
+        narrow("key_id = ?", where.key_id)
+    if where.model is not None:
+        narrow("model = ?", where.model)
+    if where.states:
+        narrow(f"state IN ({', '.join('?' * len(where.states))})", *where.states)
+    if where.after is not None:
+        narrow("created_at >= ?", where.after)
+    if where.before is not None:
+        narrow("created_at < ?", where.before)
+    if where.cursor:
+        narrow("id < ?", where.cursor)
+    condition = " AND ".join(clauses) or "1"
+    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", tuple(params)

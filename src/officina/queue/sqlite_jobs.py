@@ -1,0 +1,351 @@
+"""The moves of a job on SQLite, each a function of the writer's transaction."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from officina.errors import (
+    ForeignRequest,
+    IdempotencyConflict,
+    LeaseLost,
+    QueueFull,
+    UnknownRequest,
+)
+from officina.job import (
+    CancelAnswer,
+    EventKind,
+    Failure,
+    Job,
+    Lease,
+    LeaseRef,
+    NewJob,
+    News,
+    Outcome,
+    Output,
+    Renewal,
+    State,
+    Submitted,
+    new_secret,
+)
+from officina.queue import sql
+from officina.queue.order import Head, choose, stamp, virtual
+from officina.queue.protocol import Taker, Terms, Want
+from officina.queue.writer import Transaction
+
+SQL = sql.statements("sqlite")
+encode = msgspec.json.encode
+decode = msgspec.json.decode
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The columns of a job that decide how its attempt may end."""
+
+    id: str
+    state: State
+    token: str | None
+    attempts: int
+    max_attempts: int
+    stop_wish: int
+    model: str
+    key_id: str
+    history: bytes | None
+    started_at: float | None
+    level: int
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a job ends: its last state, what its row then says, and what is counted."""
+
+    state: State
+    output: bytes | None = None
+    error: bytes | None = None
+    notes: bytes | None = None
+    history: bytes | None = None
+    outputs: int = 0
+    run_s: float = 0.0
+    cost_usd: float = 0.0
+
+
+def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Submitted:
+    """Insert a job with its fair tag, or give back the request that its idempotency key names."""
+    if job.idempotency_key:
+        earlier = replay(tx, job.key_id, job.idempotency_key, job.digest, tx.now - terms.idempotency_s)
+        if earlier:
+            return earlier
+    waiting = tx.waiting[("key", job.key_id)]
+    if waiting >= max_waiting:
+        raise QueueFull(
+            f"{int(waiting)} requests of this key are waiting, the most allowed; try again later.",
+            retry_after=5,
+        )
+    tag = stamp(tx.clocks, (job.model, job.key_id, job.level), job.cost / job.weight)
+    tx.db.execute(
+        SQL["insert_job"],
+        (job.id, job.model, job.key_id, job.level, tag, job.input, tx.now, job.max_attempts),
+    )
+    for name in job.pins:
+        tx.db.execute(SQL["pin"], (job.id, name))
+    for name in job.own:
+        tx.db.execute(SQL["own_file"], (job.id, name))
+    if job.idempotency_key:
+        tx.db.execute(SQL["remember"], (job.key_id, job.idempotency_key, job.digest, job.id, tx.now))
+    count_waiting(tx, job.model, job.key_id, 1)
+    tx.topics.add(f"model:{job.model}")
+    return Submitted(job.id)
+
+
+def replay(tx: Any, key_id: str, name: str, digest: bytes, since: float) -> Submitted | None:
+    """The request that this idempotency key made after `since`. Raises IdempotencyConflict."""
+    row = tx.row(SQL["replay"], (key_id, name, since))
+    if row is None:
+        return None
+    if row[0] != digest:
+        raise IdempotencyConflict
+    return Submitted(row[1], replayed=True)
+
+
+def claim(tx: Transaction, taker: Taker, wants: Sequence[Want], terms: Terms) -> list[Lease]:
+    """Lease up to `taker.n` heads, one after the other, each the fairest choice at that moment."""
+    before = tx.rows(SQL["claimed_before"], (taker.worker, taker.nonce))
+    leases = [_lease(row) for row in before]
+    while len(leases) < taker.n:
+        head = choose([head for want in wants if (head := _head(tx, want)) is not None])
+        if head is None:
+            break
+        want = next(want for want in wants if want.model == head.model)
+        leases.append(_take(tx, head, want, taker, started=len(leases) < taker.idle, terms=terms))
+    return leases
+
+
+def _head(tx: Transaction, want: Want) -> Head | None:
+    if not tx.waiting[("model", want.model)]:
+        return None
+    row = tx.row(SQL["head"], (want.model,))
+    return Head(row[0], want.model, tx.now - row[1], want.warm) if row else None
+
+
+def _take(tx: Transaction, head: Head, want: Want, taker: Taker, *, started: bool, terms: Terms) -> Lease:
+    token = new_secret()
+    started_at = tx.now if started else None
+    row = tx.row(
+        SQL["take"],
+        (
+            taker.worker,
+            taker.nonce,
+            token,
+            want.engine,
+            tx.now + terms.lease_s,
+            started_at,
+            head.seq,
+        ),
+    )
+    assert row is not None, "the head was read in this transaction"  # noqa: S101
+    job_id, attempt, body, key_id, tag = row
+    tx.clocks[virtual(want.model)] = max(tx.clocks[virtual(want.model)], tag)
+    count_waiting(tx, want.model, key_id, -1)
+    if started:
+        tell(tx, job_id, "started", {"attempt": attempt, "engine": want.engine})
+    tx.topics.add(f"job:{job_id}")
+    return Lease(job_id, token, attempt, want.model, want.engine, body, started)
+
+
+def renew(tx: Transaction, worker: str, news: Sequence[News], terms: Terms) -> Renewal:
+    """Extend leases and store their news; `stop` names every job of the worker that shall stop."""
+    lost = [each.job_id for each in news if not _renew_one(tx, each, terms)]
+    stop = [row[0] for row in tx.rows(SQL["stop_wishes"], (worker,))]
+    return Renewal(tuple(lost), tuple(stop))
+
+
+def _renew_one(tx: Transaction, news: News, terms: Terms) -> bool:
+    row = tx.row(SQL["renew"], (tx.now + terms.lease_s, news.job_id, news.token))
+    if row is None:
+        return False
+    if news.started and not row[1]:
+        tx.db.execute(SQL["start"], (tx.now, news.job_id))
+        tell(tx, news.job_id, "started", {"attempt": row[2], "engine": row[3]})
+    for kind, data in news.events:
+        tell(tx, news.job_id, kind, data)
+    return True
+
+
+def finish(tx: Transaction, ref: LeaseRef, outcome: Outcome, terms: Terms) -> Job:
+    """Commit the end of an attempt: ended for good, or back in the queue for another try."""
+    held = lease_row(tx, ref.job_id)
+    if held is None or held.token != ref.token:
+        raise LeaseLost
+    if held.state == "running":
+        if outcome.kind == "succeeded":
+            _succeed(tx, held, outcome, terms)
+        elif outcome.kind == "cancelled" or held.stop_wish:
+            end(tx, held, End("cancelled", run_s=outcome.run_s), terms)
+        else:
+            failure = outcome.failure or Failure("engine_failed", "The engine gave no reason.")
+            fail_attempt(tx, held, failure, terms, retry=outcome.retry, run_s=outcome.run_s)
+    return job(tx, ref.job_id)
+
+
+def fail_attempt(
+    tx: Transaction, held: Held, failure: Failure, terms: Terms, *, retry: bool, run_s: float = 0.0
+) -> bool:
+    """End a failed attempt: another try with a delay when that may help, else the job has failed.
+
+    True when it will be tried again.
+    """
+    history = _remember(held, failure, tx.now)
+    if not retry or held.attempts >= held.max_attempts:
+        end(tx, held, End("failed", error=encode(failure), history=history, run_s=run_s), terms)
+        return False
+    delay = min(terms.retry_most_s, terms.retry_base_s * 2 ** (held.attempts - 1))
+    run_at = tx.now + delay * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+    tx.db.execute(SQL["requeue"], (run_at, held.attempts, history, held.id))
+    count_waiting(tx, held.model, held.key_id, 1)
+    again = {"attempt": held.attempts, "reason": failure.type, "message": failure.message}
+    tell(tx, held.id, "queued", {**again, "retry_in_s": round(run_at - tx.now, 3)})
+    return True
+
+
+def hand_back(tx: Transaction, refs: Sequence[LeaseRef], terms: Terms) -> int:
+    """Put leases back at their place in the queue; the attempt is not counted."""
+    held = [row for ref in refs if (row := lease_row(tx, ref.job_id)) and row.token == ref.token]
+    running = [row for row in held if row.state == "running"]
+    for row in running:
+        if row.stop_wish:
+            end(tx, row, End("cancelled"), terms)
+            continue
+        tx.db.execute(SQL["requeue"], (None, row.attempts - 1, row.history, row.id))
+        count_waiting(tx, row.model, row.key_id, 1)
+        tell(tx, row.id, "queued", {"attempt": row.attempts, "reason": "handed_back"})
+        tx.topics.add(f"model:{row.model}")
+    return len(running)
+
+
+def cancel(tx: Transaction, job_id: str, owner: str | None, terms: Terms, *, force: bool) -> CancelAnswer:
+    """Cancel what has not started; with `force`, wish that a running job stops."""
+    found = job(tx, job_id, owner)
+    if found.waiting:
+        held = lease_row(tx, job_id)
+        assert held is not None, "the job was read in this transaction"  # noqa: S101
+        end(tx, held, End("cancelled"), terms)
+        return CancelAnswer(job(tx, job_id))
+    stopping = False
+    if force and found.state == "running":
+        row = tx.row(SQL["wish_stop"], (job_id,))
+        stopping = row is not None
+        if row:
+            tx.topics.add(f"worker:{row[0]}")
+    return CancelAnswer(found, stopping)
+
+
+def end(tx: Transaction, held: Held, how: End, terms: Terms) -> None:
+    """Move a job to an ended state, count it, release its files, and say so."""
+    history = how.history or held.history
+    tx.db.execute(
+        SQL["end"],
+        (how.state, tx.now, how.output, how.error, how.notes, history, how.cost_usd, held.id, held.state),
+    )
+    if held.state == "queued":
+        count_waiting(tx, held.model, held.key_id, -1)
+    for (name,) in tx.rows(SQL["unpin"], (held.id,)):
+        tx.db.execute(SQL["keep_file"], (tx.now + terms.retention_s, name))
+    day = time.strftime("%Y-%m-%d", time.gmtime(tx.now))
+    ends = [int(how.state == each) for each in ("succeeded", "failed", "cancelled")]
+    tx.db.execute(
+        SQL["count_usage"], (day, held.model, held.key_id, *ends, how.outputs, how.run_s, how.cost_usd)
+    )
+    tell(tx, held.id, "ended", {"status": how.state})
+
+
+def tell(tx: Transaction, job_id: str, kind: EventKind, data: dict[str, Any]) -> None:
+    """Add the next event of a job."""
+    row = tx.row(SQL["number_event"], (job_id,))
+    if row is not None:
+        tx.db.execute(SQL["add_event"], (job_id, row[0], kind, tx.now, encode(data)))
+        tx.topics.add(f"job:{job_id}")
+
+
+def job(tx: Any, job_id: str, owner: str | None = None) -> Job:
+    """Read a job for its owner (None: the admin). Raises UnknownRequest, ForeignRequest."""
+    row = tx.row(SQL["job"], (job_id,))
+    if row is None:
+        raise UnknownRequest(f"There is no request {job_id}: it never existed, was deleted, or has expired.")
+    found = Job(*row)
+    if owner is not None and found.key_id != owner:
+        raise ForeignRequest
+    return found
+
+
+def leased(tx: Any, ref: LeaseRef) -> Lease:
+    """The lease that this token holds. Raises LeaseLost."""
+    row = tx.row(SQL["held"], (ref.job_id, ref.token))
+    if row is None:
+        raise LeaseLost
+    return _lease(row)
+
+
+def _lease(row: tuple[Any, ...]) -> Lease:
+    job_id, token, attempts, model, engine, body, started = row
+    return Lease(job_id, token, attempts, model, engine, body, bool(started))
+
+
+def lease_row(tx: Transaction, job_id: str) -> Held | None:
+    """The columns that decide how an attempt may end."""
+    row = tx.row(SQL["lease_row"], (job_id,))
+    return Held(*row) if row else None
+
+
+def count_waiting(tx: Transaction, model: str, key_id: str, change: int) -> None:
+    """Keep the counts of waiting jobs per model and per key."""
+    tx.waiting[("model", model)] += change
+    tx.waiting[("key", key_id)] += change
+
+
+def _succeed(tx: Transaction, held: Held, outcome: Outcome, terms: Terms) -> None:
+    names: dict[str, list[str]] = {}
+    for each in outcome.outputs:
+        names.setdefault(f"{each.kind}s", []).append(_keep_output(tx, held, each, terms))
+    how = End(
+        "succeeded",
+        output=encode(names),
+        notes=encode(outcome.notes) if outcome.notes else None,
+        outputs=len(outcome.outputs),
+        run_s=outcome.run_s,
+        cost_usd=outcome.cost_usd,
+    )
+    end(tx, held, how, terms)
+
+
+def _keep_output(tx: Transaction, held: Held, output: Output, terms: Terms) -> str:
+    name = new_secret()
+    tx.db.execute(
+        SQL["add_file"],
+        (
+            name,
+            output.suffix,
+            output_key(held.id, held.attempts, output.n, output.suffix),
+            held.key_id,
+            output.content_type,
+            output.size_bytes,
+            output.sha256,
+            tx.now,
+            tx.now + terms.retention_s,
+            held.id,
+            "",
+        ),
+    )
+    return name + output.suffix
+
+
+def output_key(job_id: str, attempt: int, n: int, suffix: str) -> str:
+    """Where the store keeps an output: by job and attempt, so that a lost attempt's files are orphans."""
+    return f"jobs/{job_id}/{attempt}/{n}{suffix}"
+
+
+def _remember(held: Held, failure: Failure, now: float) -> bytes:
+    history = decode(held.history) if held.history else []
+    history.append({"attempt": held.attempts, "type": failure.type, "message": failure.message, "at": now})
+    return encode(history)

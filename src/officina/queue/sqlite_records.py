@@ -1,0 +1,87 @@
+"""Keys and file records on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from officina.errors import UnknownFile, UnknownRequest
+from officina.job import StoredFile
+from officina.keys import Key
+from officina.queue.protocol import Terms
+from officina.queue.sqlite_jobs import SQL, End, end, lease_row
+from officina.queue.writer import Transaction
+
+
+def add_file(tx: Transaction, file: StoredFile) -> None:
+    """Record a stored file."""
+    tx.db.execute(
+        SQL["add_file"],
+        (
+            file.name,
+            file.suffix,
+            file.store_key,
+            file.key_id,
+            file.content_type,
+            file.size_bytes,
+            file.sha256,
+            file.created_at,
+            file.expires_at,
+            file.job_id,
+            file.filename,
+        ),
+    )
+
+
+def file(tx: Any, name: str) -> StoredFile:
+    """Read a file record. Raises UnknownFile."""
+    row = tx.row(SQL["file"], (name,))
+    if row is None:
+        raise UnknownFile
+    return StoredFile(*row)
+
+
+def add_key(tx: Transaction, key: Key) -> None:
+    """Store a key."""
+    tx.db.execute(
+        SQL["add_key"],
+        (
+            key.id,
+            key.name,
+            key.digest,
+            " ".join(key.scopes),
+            key.created_at,
+            key.hint,
+            key.last_used_at,
+            key.revoked_at,
+            key.weight,
+        ),
+    )
+
+
+def key_of(row: tuple[Any, ...]) -> Key:
+    """A key from its row."""
+    key_id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight = row
+    return Key(
+        key_id, name, digest, tuple(scopes.split()), created_at, hint, last_used_at, revoked_at, weight
+    )
+
+
+def revoke_key(tx: Transaction, key_id: str, terms: Terms, *, cancel_waiting: bool) -> Key:
+    """Revoke a key; its waiting jobs run on unless they shall be cancelled. Raises UnknownRequest."""
+    tx.db.execute(SQL["revoke_key"], (tx.now, key_id))
+    row = tx.row(SQL["key"], (key_id,))
+    if row is None:
+        raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
+    if cancel_waiting:
+        for (job_id,) in tx.rows(SQL["waiting_of_key"], (key_id,)):
+            held = lease_row(tx, job_id)
+            if held is not None:
+                end(tx, held, End("cancelled"), terms)
+    return key_of(row)
+
+
+def key_used(tx: Transaction, used: Mapping[str, float]) -> None:
+    """Note when keys were last used."""
+    for key_id, at in used.items():
+        tx.db.execute(SQL["key_used"], (at, key_id))
