@@ -228,7 +228,7 @@ RUN_ERRORS: Mapping[str, RunErrorType] = {
     "picture_format": RunErrorType("An input is a picture of a format that the model does not take."),
     "picture_damaged": RunErrorType("A picture is truncated or damaged."),
     "picture_too_large": RunErrorType("A picture has more pixels than this server decodes."),
-    "validation_failed": RunErrorType("An input breaks a rule of the model's schema; `message` is the rule's."),
+    "validation_failed": RunErrorType("An input breaks a rule of the model's schema; `message` says which."),
     # engine
     "not_understood": RunErrorType("The engine did not understand the prompt, or cannot do what it asks."),
     "engine_failed": RunErrorType("The engine raised an error."),

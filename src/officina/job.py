@@ -62,6 +62,32 @@ def new_secret() -> str:
     return secrets.token_hex(16)
 
 
+def output_key(job_id: str, attempt: int, n: int, suffix: str) -> str:
+    """Where the store keeps an output: by job and attempt, so that a lost attempt's files are orphans."""
+    return f"jobs/{job_id}/{attempt}/{n}{suffix}"
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A kept file: an upload, an input made from a data URI, or an output. `name` is public, unguessable."""
+
+    name: str
+    suffix: str
+    store_key: str
+    key_id: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    created_at: float
+    expires_at: float
+    job_id: str | None = None
+    filename: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id a caller may give as an input."""
+        return f"file_{self.name}"
+
+
 class NewJob(msgspec.Struct, frozen=True):
     """What submit stores. `input` is JSON; `pins` are the names of stored files that it refers to."""
 
@@ -74,8 +100,10 @@ class NewJob(msgspec.Struct, frozen=True):
     weight: float = 1.0
     max_attempts: int = 3
     pins: tuple[str, ...] = ()
-    own: tuple[str, ...] = ()
-    """The pinned files that were made for this job alone (data URIs) and go when it goes."""
+    own: tuple[StoredFile, ...] = ()
+    """Files made for this job alone, from data URIs; they are recorded with it and go when it goes."""
+    notes: bytes | None = None
+    """JSON: what submit has to say, such as fields that nobody reads; the engine's notes are added."""
     idempotency_key: str = ""
     digest: bytes = b""
     """SHA-256 of what was asked; compared when the idempotency key comes again."""
@@ -225,27 +253,6 @@ class Position(msgspec.Struct, frozen=True):
 
     place: int
     estimate: bool = False
-
-
-class StoredFile(msgspec.Struct, frozen=True):
-    """A kept file: an upload, an input made from a data URI, or an output. `name` is public, unguessable."""
-
-    name: str
-    suffix: str
-    store_key: str
-    key_id: str
-    content_type: str
-    size_bytes: int
-    sha256: str
-    created_at: float
-    expires_at: float
-    job_id: str | None = None
-    filename: str = ""
-
-    @property
-    def id(self) -> str:
-        """The id a caller may give as an input."""
-        return f"file_{self.name}"
 
 
 class Filter(msgspec.Struct, frozen=True):

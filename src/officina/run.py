@@ -1,7 +1,7 @@
 """What an engine is handed for one attempt, and what it hands back.
 
-An engine is a class with a constructor that takes the model's options (and loads what is slow to load) and one
-method:
+An engine is a class with a constructor that takes the model's options (and loads what is slow to load) and
+one method:
 
     class MyEngine:
         def __init__(self, options: Mapping[str, Any]) -> None: ...

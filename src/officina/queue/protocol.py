@@ -6,7 +6,8 @@ token. Methods that change something return when the change is on disk. Time is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -192,8 +193,8 @@ class Queue(Protocol):
         """Note when keys were last used (Unix seconds)."""
         ...
 
-    def snapshot(self) -> AsyncIterator[bytes]:
-        """A consistent copy of everything, as bytes to keep in a backup."""
+    async def snapshot(self, into: Path) -> None:
+        """Write a consistent copy of everything to a new file, while all goes on."""
         ...
 
     async def close(self) -> None:

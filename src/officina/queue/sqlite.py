@@ -6,7 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ VERSION = 1
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
 POSITIONS_FRESH_S = 0.25
-CHUNK_BYTES = 1 << 20
 
 
 class Reader:
@@ -218,16 +217,9 @@ class SqliteQueue:
         """See Queue.key_used."""
         await self._writer.do(sqlite_records.key_used, used)
 
-    async def snapshot(self) -> AsyncIterator[bytes]:
-        """See Queue.snapshot: the database as one file, taken while everything goes on."""
-        copy = self._path.with_suffix(".snapshot")
-        try:
-            await asyncio.to_thread(_copy, self._path, copy)
-            with copy.open("rb") as file:
-                while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-                    yield chunk
-        finally:
-            copy.unlink(missing_ok=True)
+    async def snapshot(self, into: Path) -> None:
+        """See Queue.snapshot: a database file like this one."""
+        await asyncio.to_thread(_copy, self._path, into)
 
     async def close(self) -> None:
         """See Queue.close."""
@@ -286,7 +278,6 @@ def _migrate(db: apsw.Connection) -> None:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    copy.unlink(missing_ok=True)
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         db.execute("VACUUM INTO ?", (str(copy),))

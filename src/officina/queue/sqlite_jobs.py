@@ -29,8 +29,10 @@ from officina.job import (
     Output,
     Renewal,
     State,
+    StoredFile,
     Submitted,
     new_secret,
+    output_key,
 )
 from officina.queue import sql
 from officina.queue.order import Head, choose, stamp, virtual
@@ -54,8 +56,7 @@ class Held(msgspec.Struct, frozen=True):
     model: str
     key_id: str
     history: bytes | None
-    started_at: float | None
-    level: int
+    notes: bytes | None
 
 
 class End(msgspec.Struct, frozen=True):
@@ -86,12 +87,12 @@ def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Subm
     tag = stamp(tx.clocks, (job.model, job.key_id, job.level), job.cost / job.weight)
     tx.db.execute(
         SQL["insert_job"],
-        (job.id, job.model, job.key_id, job.level, tag, job.input, tx.now, job.max_attempts),
+        (job.id, job.model, job.key_id, job.level, tag, job.input, tx.now, job.max_attempts, job.notes),
     )
     for name in job.pins:
         tx.db.execute(SQL["pin"], (job.id, name))
-    for name in job.own:
-        tx.db.execute(SQL["own_file"], (job.id, name))
+    for file in job.own:
+        tx.db.execute(SQL["add_file"], msgspec.structs.astuple(file))
     if job.idempotency_key:
         tx.db.execute(SQL["remember"], (job.key_id, job.idempotency_key, job.digest, job.id, tx.now))
     count_waiting(tx, job.model, job.key_id, 1)
@@ -311,7 +312,7 @@ def _succeed(tx: Transaction, held: Held, outcome: Outcome, terms: Terms) -> Non
     how = End(
         "succeeded",
         output=encode(names),
-        notes=encode(outcome.notes) if outcome.notes else None,
+        notes=_noted(held, outcome),
         outputs=len(outcome.outputs),
         run_s=outcome.run_s,
         cost_usd=outcome.cost_usd,
@@ -319,30 +320,27 @@ def _succeed(tx: Transaction, held: Held, outcome: Outcome, terms: Terms) -> Non
     end(tx, held, how, terms)
 
 
+def _noted(held: Held, outcome: Outcome) -> bytes | None:
+    before = decode(held.notes) if held.notes else {}
+    return encode({**before, **outcome.notes}) if before or outcome.notes else None
+
+
 def _keep_output(tx: Transaction, held: Held, output: Output, terms: Terms) -> str:
     name = new_secret()
-    tx.db.execute(
-        SQL["add_file"],
-        (
-            name,
-            output.suffix,
-            output_key(held.id, held.attempts, output.n, output.suffix),
-            held.key_id,
-            output.content_type,
-            output.size_bytes,
-            output.sha256,
-            tx.now,
-            tx.now + terms.retention_s,
-            held.id,
-            "",
-        ),
+    file = StoredFile(
+        name=name,
+        suffix=output.suffix,
+        store_key=output_key(held.id, held.attempts, output.n, output.suffix),
+        key_id=held.key_id,
+        content_type=output.content_type,
+        size_bytes=output.size_bytes,
+        sha256=output.sha256,
+        created_at=tx.now,
+        expires_at=tx.now + terms.retention_s,
+        job_id=held.id,
     )
+    tx.db.execute(SQL["add_file"], msgspec.structs.astuple(file))
     return name + output.suffix
-
-
-def output_key(job_id: str, attempt: int, n: int, suffix: str) -> str:
-    """Where the store keeps an output: by job and attempt, so that a lost attempt's files are orphans."""
-    return f"jobs/{job_id}/{attempt}/{n}{suffix}"
 
 
 def _remember(held: Held, failure: Failure, now: float) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
 from officina.keys import Key
@@ -15,22 +17,7 @@ from officina.queue.writer import Transaction
 
 def add_file(tx: Transaction, file: StoredFile) -> None:
     """Record a stored file."""
-    tx.db.execute(
-        SQL["add_file"],
-        (
-            file.name,
-            file.suffix,
-            file.store_key,
-            file.key_id,
-            file.content_type,
-            file.size_bytes,
-            file.sha256,
-            file.created_at,
-            file.expires_at,
-            file.job_id,
-            file.filename,
-        ),
-    )
+    tx.db.execute(SQL["add_file"], msgspec.structs.astuple(file))
 
 
 def file(tx: Any, name: str) -> StoredFile:

@@ -12,14 +12,11 @@ SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started
   FROM jobs WHERE
 
 -- name: insert_job
-INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts)
-VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?)
+INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes)
+VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)
 
 -- name: pin
 INSERT INTO pins (job_id, name) VALUES (?, ?)
-
--- name: own_file
-UPDATE files SET job_id = ? WHERE name = ? AND job_id IS NULL
 
 -- name: replay
 SELECT digest, job_id FROM idempotency WHERE key_id = ? AND name = ? AND created_at > ?
@@ -66,11 +63,11 @@ INSERT INTO events (job_id, n, kind, at, data) VALUES (?, ?, ?, ?, ?)
 SELECT n, kind, at, data FROM events WHERE job_id = ? AND n > ? ORDER BY n
 
 -- name: lease_row
-SELECT id, state, token, attempts, max_attempts, stop_wish, model, key_id, history, started_at, level
+SELECT id, state, token, attempts, max_attempts, stop_wish, model, key_id, history, notes
   FROM jobs WHERE id = ?
 
 -- name: end
-UPDATE jobs SET state = ?, finished_at = ?, output = ?, error = ?, notes = ?, history = ?, cost_usd = ?,
+UPDATE jobs SET state = ?, finished_at = ?, output = ?, error = ?, notes = coalesce(?, notes), history = ?, cost_usd = ?,
        worker = NULL, lease_until = NULL, run_at = NULL
  WHERE id = ? AND state = ?
 

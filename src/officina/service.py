@@ -1,0 +1,219 @@
+"""The service: everything a gateway needs, built from settings; started and stopped as one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from officina import catalog as catalogs
+from officina.catalog import Catalog
+from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
+from officina.keyring import Keyring
+from officina.keys import mint
+from officina.link import FetchPolicy, Register
+from officina.metrics import Metrics
+from officina.queue.protocol import Queue, Terms, Want
+from officina.queue.sqlite import open_sqlite
+from officina.settings import Settings
+from officina.store import Store
+from officina.submit import Intake, Limits
+from officina.sweep import keep_sweeping
+
+MIB = 2**20
+DISK_FRESH_S = 1.0
+
+
+@dataclass(slots=True)
+class Member:
+    """A worker that registered since this gateway started, for display; no promise hangs on it."""
+
+    id: str
+    said: Register
+    seen_at: float
+
+
+class Budget:
+    """Bytes of large request bodies that may be in memory at once, over all connections."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._free_bytes = most_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Reserve; raises Unavailable when too much is under way."""
+        if size_bytes > self._free_bytes:
+            raise Unavailable("Too many large requests are under way; try again shortly.", retry_after=1)
+        self._free_bytes -= size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Release what was reserved."""
+        self._free_bytes += size_bytes
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The parts that the HTTP routes work with."""
+
+    settings: Settings
+    public_url: str
+    catalog: Catalog
+    queue: Queue
+    store: Store
+    keyring: Keyring
+    intake: Intake
+    bodies: Budget
+    metrics: Metrics = field(default_factory=Metrics)
+    started_at: float = field(default_factory=time.time)
+    members: dict[str, Member] = field(default_factory=dict)
+    stopping: bool = False
+    first_key: str = ""
+    """The secret of the first key, when this start made it."""
+    _disk_checked_at: float = float("-inf")
+    _disk_ok: bool = True
+
+    def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
+        """The models that a worker with these engines can run."""
+        models = (entry.model for entry in self.catalog.entries.values())
+        return [Want(m.id, m.engine, m.id in warm) for m in models if m.engine in engines]
+
+    def fetch_policy(self) -> FetchPolicy:
+        """What workers may fetch, by the operator's settings."""
+        return FetchPolicy(
+            allow_http=self.settings.fetch_http,
+            allow_hosts=self.settings.fetch_hosts,
+            max_file_bytes=self.settings.max_upload_mb * MIB,
+            total_timeout_s=self.settings.fetch_timeout_s,
+        )
+
+    def check_disk(self) -> None:
+        """Raise DiskFull when less is free than the reserve, before anything is written."""
+        now = time.monotonic()
+        if now - self._disk_checked_at > DISK_FRESH_S:
+            free = shutil.disk_usage(self.settings.data).free
+            self._disk_ok = free >= self.settings.disk_reserve_mb * MIB
+            self._disk_checked_at = now
+        if not self._disk_ok:
+            raise DiskFull(
+                f"Less than {self.settings.disk_reserve_mb} MiB of the disk are free, so nothing new "
+                "is accepted; the operator must free space or lower disk_reserve_mb."
+            )
+
+    def stop(self) -> None:
+        """Let every long wait end, so that connections can close."""
+        self.stopping = True
+        self.queue.wakes.notify(["stop"])
+
+
+@contextlib.asynccontextmanager
+async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gateway]:
+    """Open the data folder and build the gateway; sweeps run until the context ends.
+
+    Raises:
+        OperatorError: another server uses the folder, the database is damaged or newer, a model is wrong.
+    """
+    with lock(settings.data):
+        catalog = load_catalog(settings)
+        terms = Terms(lease_s=settings.lease_s, retention_s=settings.retention_days * 86400.0)
+        queue = open_sqlite(settings.data / "officina.db", terms)
+        try:
+            gateway = build(settings, public_url, catalog, queue)
+            gateway.first_key = await first_key(settings.data, queue)
+            await queue.lose("local-")
+            async with _sweeping(gateway):
+                yield gateway
+            await gateway.keyring.flush()
+        finally:
+            await queue.close()
+
+
+def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -> Gateway:
+    """Put the parts together."""
+    store = Store(settings.data / "files")
+    limits = Limits(
+        strict=settings.strict_inputs,
+        max_waiting=settings.max_waiting,
+        max_file_bytes=settings.max_upload_mb * MIB,
+        retention_s=settings.retention_days * 86400.0,
+        file_urls=_file_urls(public_url),
+    )
+    return Gateway(
+        settings=settings,
+        public_url=public_url,
+        catalog=catalog,
+        queue=queue,
+        store=store,
+        keyring=Keyring(queue),
+        intake=Intake(catalog, queue, store, limits),
+        bodies=Budget(settings.max_inflight_mb * MIB),
+    )
+
+
+def load_catalog(settings: Settings) -> Catalog:
+    """The shipped models, the operator's folders, and the operator's choice of engines."""
+    folders = [Path(each) for each in settings.models]
+    missing = next((folder for folder in folders if not folder.is_dir()), None)
+    if missing:
+        raise SettingsError(f"models names the folder {missing}, which does not exist.")
+    return catalogs.load([catalogs.SHIPPED, *folders], settings.engines)
+
+
+async def first_key(data: Path, queue: Queue) -> str:
+    """Make the first key when there is none: admin and caller, kept in `first-key`; its secret."""
+    if await queue.keys():
+        return ""
+    key, secret = mint("first key", ("caller", "admin"))
+    path = data / "first-key"
+    path.touch(mode=0o600)
+    path.write_text(secret + "\n", encoding="ascii")
+    await queue.add_key(key)
+    return secret
+
+
+@contextlib.contextmanager
+def lock(data: Path) -> Iterator[None]:
+    """Hold the data folder for this process alone. Raises FolderInUse, SettingsError."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SettingsError(f"The data folder {data} cannot be used: {error.strerror}.") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FolderInUse(
+            f"Another officina server is using the data folder {data}; stop it, or give another folder "
+            "with --data."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(gateway: Gateway) -> AsyncIterator[None]:
+    task = asyncio.create_task(
+        keep_sweeping(gateway.queue, gateway.store, gateway.keyring, gateway.catalog.entries.keys())
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _file_urls(public_url: str) -> tuple[str, ...]:
+    """Under which URLs our own files are known; loopback goes by more than one name."""
+    urls = [f"{public_url}/files/"]
+    for name in ("127.0.0.1", "localhost", "[::1]"):
+        if f"//{name}:" in public_url:
+            urls += [urls[0].replace(name, other, 1) for other in ("127.0.0.1", "localhost", "[::1]")]
+    return tuple(dict.fromkeys(urls))

@@ -1,0 +1,88 @@
+"""The supervisor: keeps one local worker process running, and lets it drain at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+
+import structlog
+
+from officina.job import new_secret
+from officina.service import Gateway
+
+log = structlog.get_logger("officina.supervise")
+
+BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_S = 30.0
+"""A worker that ran so long starts again with the shortest wait."""
+GRACE_S = 5.0
+"""How much longer than its drain time a worker may take to end, before it is killed."""
+
+
+async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> None:
+    """Run a worker, again whenever it dies, until `draining`; then let it end by itself."""
+    failures = 0
+    loop = asyncio.get_running_loop()
+    while not draining.is_set():
+        begun = loop.time()
+        name = f"local-{new_secret()[:8]}"
+        process, tether = await _start(gateway, url, name)
+        try:
+            await _ended_or(process, draining)
+            if draining.is_set():
+                await _drain(process, gateway.settings.drain_s)
+                return
+        finally:
+            os.close(tether)
+        log.warning("worker_ended", exit_code=process.returncode)
+        for member in [each for each in gateway.members.values() if each.said.name == name]:
+            await gateway.queue.lose(member.id)
+            del gateway.members[member.id]
+        failures = 0 if loop.time() - begun > STEADY_S else failures + 1
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(draining.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+
+
+async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
+    """Start a worker; it ends when the other end of the pipe that it holds is closed, by whatever cause."""
+    reading, tether = os.pipe()
+    settings = gateway.settings
+    command = [
+        *(sys.executable, "-m", "officina.worker", "--gateway", url, "--name", name),
+        *("--slots", str(settings.slots), "--drain", str(settings.drain_s)),
+        *("--child-idle", str(settings.child_idle_s), "--parent-pipe", str(reading)),
+        *("--log-format", settings.log_format, "--log-level", settings.log_level),
+    ]
+    environment = {**os.environ, "OFFICINA_WORKER_KEY": gateway.keyring.local_secret}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, pass_fds=(reading,), stdin=asyncio.subprocess.DEVNULL, process_group=0
+        )
+    finally:
+        os.close(reading)
+    return process, tether
+
+
+async def _ended_or(process: Process, draining: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(process.wait()), asyncio.ensure_future(draining.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _drain(process: Process, drain_s: float) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), drain_s + GRACE_S)
+    except TimeoutError:
+        log.warning("worker_killed", reason="it did not end in its drain time")
+        process.kill()
+        await process.wait()

@@ -1,0 +1,43 @@
+"""Whether the server lives, whether it is ready, and its figures."""
+
+from __future__ import annotations
+
+import time
+
+from officina.errors import Unavailable
+from officina.web.call import Call
+from officina.web.render import Answer, json
+
+HEARD_S = 60.0
+
+
+async def alive(call: Call) -> Answer:  # noqa: ARG001
+    """The process answers."""
+    return json({"status": "ok"})
+
+
+async def ready(call: Call) -> Answer:
+    """The database answers and submits are taken."""
+    if call.gateway.stopping:
+        raise Unavailable
+    call.gateway.check_disk()
+    await call.gateway.queue.keys()
+    return json({"status": "ready", "workers": workers_heard(call)})
+
+
+async def metrics(call: Call) -> Answer:
+    """The figures in the Prometheus text format."""
+    await call.key("admin")
+    return await figures(call)
+
+
+async def figures(call: Call) -> Answer:
+    """The same without a key, for the separate address that `metrics_listen` names."""
+    body = call.gateway.metrics.text(await call.gateway.queue.depth(), workers_heard(call))
+    return Answer(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+
+
+def workers_heard(call: Call) -> int:
+    """How many workers were heard of lately."""
+    now = time.time()
+    return sum(now - member.seen_at < HEARD_S for member in call.gateway.members.values())

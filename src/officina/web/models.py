@@ -1,0 +1,89 @@
+"""The catalogue, and the route that everything is about: submit."""
+
+from __future__ import annotations
+
+from officina.catalog import Entry, id_problem, published
+from officina.errors import CallerError, InvalidInput, MalformedId, Problem, UnknownModel
+from officina.job import LEVELS, Level
+from officina.submit import Order
+from officina.web.call import Call, decode_json
+from officina.web.render import Answer, json, json_bytes
+
+LONGEST_IDEMPOTENCY_KEY = 255
+
+
+async def submit(call: Call) -> Answer:
+    """Enqueue a run; 200 with the request id and its URLs, once it is on disk."""
+    key = await call.key()
+    call.gateway.check_disk()
+    order = Order(
+        key=key,
+        model_id=call.params["model_id"],
+        body=decode_json(await call.body()),
+        level=_level(call),
+        idempotency_key=_idempotency_key(call),
+    )
+    submitted = await call.gateway.intake.submit(order)
+    url = f"{call.gateway.public_url}/v1/requests/{submitted.id}"
+    answer = json_bytes(
+        f'{{"request_id":"{submitted.id}","status_url":"{url}/status","result_url":"{url}/result",'
+        f'"cancel_url":"{url}/cancel"}}'.encode()
+    )
+    if submitted.replayed:
+        answer.headers.append((b"idempotent-replayed", b"true"))
+    return answer
+
+
+async def show(call: Call) -> Answer:
+    """One model, with its schemas."""
+    await call.key()
+    entry = _entry(call)
+    return json(published(entry, call.gateway.public_url, include_schema=True))
+
+
+async def search(call: Call) -> Answer:
+    """The catalogue: `search`, `category`, `kind`, `include_schema`, `limit`, `offset`."""
+    await call.key()
+    limit, offset = int(call.number("limit", 100, 1, 500)), int(call.number("offset", 0, 0, 1e9))
+    found, total = call.gateway.catalog.search(
+        call.query.get("search", ""),
+        category=call.query.get("category", ""),
+        kind=call.query.get("kind", ""),
+        limit=limit,
+        offset=offset,
+    )
+    schema = call.flag("include_schema")
+    models = [published(entry, call.gateway.public_url, include_schema=schema) for entry in found]
+    return json({"models": models, "total": total, "limit": limit, "offset": offset})
+
+
+async def categories(call: Call) -> Answer:
+    """Every category of the catalogue."""
+    await call.key()
+    return json({"categories": call.gateway.catalog.categories()})
+
+
+def _entry(call: Call) -> Entry:
+    model_id = call.params["model_id"].strip("/ ")
+    entry = call.gateway.catalog.get(model_id)
+    if entry is not None:
+        return entry
+    problem = id_problem(model_id)
+    if problem:
+        raise MalformedId(f"The model id {model_id[:100]!r} is malformed: {problem}")
+    raise UnknownModel(f"No model {model_id!r} is offered here; GET /v1/models lists them.")
+
+
+def _level(call: Call) -> Level:
+    word = call.query.get("priority", "normal") if call.scope["query_string"] else "normal"
+    if word not in LEVELS:
+        sentence = f"must be one of: {', '.join(LEVELS)}; got {word[:40]!r}"
+        raise InvalidInput(detail=[Problem(("query", "priority"), sentence, "enum")])
+    return LEVELS[word]
+
+
+def _idempotency_key(call: Call) -> str:
+    given = call.header(b"idempotency-key")
+    if len(given) > LONGEST_IDEMPOTENCY_KEY:
+        raise CallerError(f"The Idempotency-Key may have at most {LONGEST_IDEMPOTENCY_KEY} characters.")
+    return given
