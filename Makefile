@@ -1,0 +1,48 @@
+# The commands of this project. Each sets up what it needs in .venv, with python3 and pip alone.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo serve test check bench lock clean
+
+demo: .venv/base  ## The main job on real pictures; prints where the result is.
+	$(BIN)/officina demo
+
+serve: .venv/base  ## A server on this machine, with its data in ./officina-data.
+	$(BIN)/officina serve
+
+test: .venv/dev  ## Everything that tests itself without further downloads.
+	$(BIN)/pytest
+
+check: .venv/dev  ## Format, lint, types, floors, models.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/officina models check
+
+bench: .venv/dev  ## Benchmarks, as ratios against something measured in the same run.
+	$(BIN)/python benchmarks/http.py
+
+lock:  ## For maintainers: pin every dependency again (needs uv).
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements/base.txt
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements/dev.txt -c requirements/base.txt
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Officina needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/base: requirements/base.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/base.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/base
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
