@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from officina import catalog as catalogs
+from officina.address import Reach
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
 from officina.keyring import Keyring
@@ -82,6 +83,10 @@ class Gateway:
         models = (entry.model for entry in self.catalog.entries.values())
         return [Want(m.id, m.engine, m.id in warm) for m in models if m.engine in engines]
 
+    def engines(self) -> list[str]:
+        """The engines that some model is served by."""
+        return sorted({entry.model.engine for entry in self.catalog.entries.values()})
+
     def fetch_policy(self) -> FetchPolicy:
         """What workers may fetch, by the operator's settings."""
         return FetchPolicy(
@@ -117,6 +122,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
     Raises:
         OperatorError: another server uses the folder, the database is damaged or newer, a model is wrong.
     """
+    Reach.parse(settings.fetch_hosts)
     with lock(settings.data):
         catalog = load_catalog(settings)
         terms = Terms(lease_s=settings.lease_s, retention_s=settings.retention_days * 86400.0)

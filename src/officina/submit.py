@@ -7,19 +7,25 @@ input refers to, and enqueues. Nothing is fetched here: the caller holds a reque
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from officina.catalog import Catalog, Entry, id_problem
-from officina.errors import InvalidInput, MalformedId, Problem, UnknownFile, UnknownModel
+from officina.data_uri import is_data_uri, read_data_uri
+from officina.errors import (
+    InvalidInput,
+    MalformedId,
+    Problem,
+    RunError,
+    TooLarge,
+    UnknownFile,
+    UnknownModel,
+)
 from officina.job import Level, NewJob, StoredFile, Submitted, new_id, new_secret
 from officina.keys import Key
 from officina.picture import sniff
@@ -138,8 +144,8 @@ class Intake:
                 settled = await self._settle(source, job_id, key, files)
             except UnknownFile:
                 problems.append(Problem(loc, "no such uploaded file: upload it again", "unknown_file"))
-            except ValueError as error:
-                problems.append(Problem(loc, str(error), "format"))
+            except (RunError, TooLarge) as error:
+                problems.append(Problem(loc, error.message, "format"))
             else:
                 _put_back(body, name, index, settled)
         if problems:
@@ -154,18 +160,19 @@ class Intake:
                 raise UnknownFile
             files.pins.append(name)
             return FILE_ID + name
-        if _is_data(source):
-            data = await asyncio.to_thread(decode_data_uri, source, self._limits.max_file_bytes)
-            file = await self._keep(data, job_id, key)
+        if is_data_uri(source):
+            file = await self._keep(read_data_uri(source), job_id, key)
             files.own.append(file)
             return file.id
         return source
 
-    async def _keep(self, data: bytes, job_id: str, key: Key) -> StoredFile:
+    async def _keep(self, pieces: Iterator[bytes], job_id: str, key: Key) -> StoredFile:
         name, now = new_secret(), time.time()
-        found = sniff(data[:64])
+        head = next(pieces, b"")
+        found = sniff(head)
         content_type, suffix = (found.mime, found.suffix) if found else UNTYPED
-        put = await self._store.put_bytes(f"uploads/{name}", data)
+        limit = self._limits.max_file_bytes
+        put = await self._store.put(f"uploads/{name}", _pieces(head, pieces), limit)
         return StoredFile(
             name=name,
             suffix=suffix,
@@ -180,35 +187,16 @@ class Intake:
         )
 
 
-def decode_data_uri(uri: str, limit_bytes: int) -> bytes:
-    """The bytes of a `data:` URI (RFC 2397), base64 or percent-encoded.
-
-    Raises:
-        ValueError: it is malformed or too large, in a sentence for the caller.
-    """
-    head, comma, body = uri.partition(",")
-    if not comma:
-        raise ValueError("a data URI needs a comma between its type and its data")
-    if len(body) * 3 // 4 > limit_bytes + 3:
-        raise ValueError(f"the data URI holds more than the {limit_bytes:,} bytes allowed; upload it instead")
-    if not head.lower().rstrip().endswith(";base64"):
-        return unquote_to_bytes(body)
-    text = "".join(body.split()).rstrip("=")
-    if "%" in text:
-        text = unquote_to_bytes(text).decode("ascii", "replace").rstrip("=")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("the data URI is not valid base64; encode the file's bytes again") from None
+async def _pieces(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    for piece in rest:
+        yield piece
+        await asyncio.sleep(0)
 
 
 def _mentions_files(entry: Entry, body: dict[str, Any], file_urls: tuple[str, ...]) -> bool:
     ours = (FILE_ID, *file_urls)
-    return any(_is_data(source) or source.startswith(ours) for _, _, source in _sources(entry, body))
-
-
-def _is_data(source: str) -> bool:
-    return source[:5].lower() == "data:"
+    return any(is_data_uri(source) or source.startswith(ours) for _, _, source in _sources(entry, body))
 
 
 def _sources(entry: Entry, body: dict[str, Any]) -> Iterator[tuple[str, int | None, str]]:

@@ -53,6 +53,7 @@ async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
     settings = gateway.settings
     command = [
         *(sys.executable, "-m", "officina.worker", "--gateway", url, "--name", name),
+        *("--engines", ",".join(gateway.engines())),
         *("--slots", str(settings.slots), "--drain", str(settings.drain_s)),
         *("--child-idle", str(settings.child_idle_s), "--parent-pipe", str(reading)),
         *("--log-format", settings.log_format, "--log-level", settings.log_level),
