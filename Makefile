@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test check bench lock clean
+.PHONY: demo serve test check bench crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -23,6 +23,9 @@ check: .venv/dev  ## Format, lint, types, floors, models.
 
 bench: .venv/dev  ## Benchmarks, as ratios against something measured in the same run.
 	$(BIN)/python benchmarks/http.py
+
+crash: .venv/dev  ## 300 kills of everything under load; prints what was kept.
+	$(BIN)/python tests/crash/crash.py --kills 300
 
 lock:  ## For maintainers: pin every dependency again (needs uv).
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

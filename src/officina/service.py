@@ -125,7 +125,11 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
     Reach.parse(settings.fetch_hosts)
     with lock(settings.data):
         catalog = load_catalog(settings)
-        terms = Terms(lease_s=settings.lease_s, retention_s=settings.retention_days * 86400.0)
+        terms = Terms(
+            lease_s=settings.lease_s,
+            retry_base_s=settings.retry_s,
+            retention_s=settings.retention_days * 86400.0,
+        )
         queue = open_sqlite(settings.data / "officina.db", terms)
         try:
             gateway = build(settings, public_url, catalog, queue)

@@ -55,6 +55,9 @@ class Settings:
     workers: int = setting(1, "Worker processes that serve starts on this machine.")
     slots: int = setting(1, "Concurrent runs in each of them.")
     lease_s: float = setting(30.0, "How long a silent worker keeps a job, in seconds.")
+    retry_s: float = setting(
+        2.0, "Delay before a failed attempt is tried again; doubles each time, in seconds."
+    )
     drain_s: float = setting(30.0, "How long a stopping worker may finish its run before handing it back.")
     child_idle_s: float = setting(600.0, "An engine unused for so long is ended to free its memory.")
     max_waiting: int = setting(10_000, "Most requests of one key that may wait.")
@@ -87,7 +90,7 @@ class Settings:
             )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise SettingsError(f"public_url = {self.public_url!r} must start with http:// or https://.")
-        _at_least(self, 0, "port", "workers", "retention_days", "disk_reserve_mb", "drain_s")
+        _at_least(self, 0, "port", "workers", "retention_days", "disk_reserve_mb", "drain_s", "retry_s")
         _at_least(self, 1, "slots", "max_waiting", "max_body_mb", "max_upload_mb", "max_inflight_mb")
         _at_least(self, 0.5, "lease_s", "child_idle_s", "fetch_timeout_s")
         _one_of(self, "log_format", "auto", "console", "json")

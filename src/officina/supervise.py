@@ -61,7 +61,11 @@ async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
     environment = {**os.environ, "OFFICINA_WORKER_KEY": gateway.keyring.local_secret}
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, env=environment, pass_fds=(reading,), stdin=asyncio.subprocess.DEVNULL, process_group=0
+            *command,
+            env=environment,
+            pass_fds=(reading,),
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
     finally:
         os.close(reading)

@@ -154,14 +154,19 @@ class Call:
 
     @contextlib.asynccontextmanager
     async def listening(self, *topics: str) -> AsyncIterator[Waiter]:
-        """Listen to topics while watching that the client is still there; the body must have been read."""
+        """Listen to topics while watching that the client is still there; a body must be read before."""
         with self.gateway.queue.wakes.listen(*topics, "stop") as listener:
-            gone = asyncio.ensure_future(self.receive())
+            gone = asyncio.ensure_future(self._left())
             gone.add_done_callback(lambda _: listener.wake())
             try:
                 yield Waiter(listener, gone, self.gateway)
             finally:
                 gone.cancel()
+
+
+    async def _left(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            """Whatever body comes is not wanted."""
 
 
 class Waiter:

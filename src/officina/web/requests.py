@@ -145,7 +145,6 @@ async def _ended(call: Call, job: Job, owner: str | None, wait_s: float) -> Job:
 
 
 async def _wait(call: Call, job: Job, probe: Any, wait_s: float) -> Job:
-    await call.body()
     async with call.listening(f"job:{job.id}") as waiter:
         found: Job | None = await waiter.until(probe, wait_s)
     return found or job

@@ -1,0 +1,85 @@
+"""Engines for the tests of the road: one behaviour for each word of the prompt."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from officina.errors import RunError
+from officina.run import Result, Run
+
+
+class Echo:
+    """Does what the first word of the prompt says."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    def run(self, run: Run) -> Result:
+        word = run.input["prompt"].split()[0]
+        run.log(f"asked to {word}")
+        return getattr(self, f"_{word}")(run)
+
+    def _copy(self, run: Run) -> Result:
+        self._pass_time(run)
+        return Result(
+            images=_pictures(run, 1),
+            notes={"understood": ["copy"], "files": len(run.files.get("image_urls", ()))},
+        )
+
+    def _count(self, run: Run) -> Result:
+        return Result(images=_pictures(run, 3))
+
+    def _fail(self, run: Run) -> Result:
+        raise ValueError("a bug")
+
+    def _refuse(self, run: Run) -> Result:
+        raise RunError("not_understood", "I only copy.", understood=[], not_understood=["refuse"])
+
+    def _crash(self, run: Run) -> Result:
+        os._exit(3)
+
+    def _crash_once(self, run: Run) -> Result:
+        if run.attempt == 1:
+            os._exit(3)
+        return self._copy(run)
+
+    def _hang(self, run: Run) -> Result:
+        while True:
+            time.sleep(1)
+
+    def _pass_time(self, run: Run) -> None:
+        seconds = float(run.input.get("seconds", 0))
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            run.progress(1 - left / seconds, "passing time")
+            time.sleep(min(0.02, left))
+        run.progress(1.0, "done")
+
+
+def _pictures(run: Run, count: int) -> tuple[Path, ...]:
+    paths = [run.scratch / f"{n}.png" for n in range(count)]
+    for n, path in enumerate(paths):
+        path.write_bytes(png(2 + n, 2))
+    return tuple(paths)
+
+
+def png(width: int, height: int) -> bytes:
+    """A black picture of that size, made without any library."""
+    rows = b"".join(b"\0" + b"\0" * width * 3 for _ in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", head)
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
