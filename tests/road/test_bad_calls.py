@@ -102,9 +102,7 @@ def test_an_unknown_model_is_404_and_a_malformed_id_400(idle: Server) -> None:
     assert (malformed["http"], malformed["error_code"]) == (400, 400001)
 
 
-@pytest.mark.parametrize(
-    "header", [None, "Bearer", "Basic abc", "Bearer wrong", "Bearer " + "x" * 5000]
-)
+@pytest.mark.parametrize("header", [None, "Bearer", "Basic abc", "Bearer wrong", "Bearer " + "x" * 5000])
 def test_a_missing_or_wrong_key_is_401(idle: Server, header: str | None) -> None:
     answer = idle.client(None).get("/v1/models", headers={"Authorization": header} if header else {})
 
