@@ -11,6 +11,8 @@ from asyncio.subprocess import Process
 
 import structlog
 
+from officina import engines
+from officina.errors import OperatorError
 from officina.job import new_secret
 from officina.service import Gateway
 
@@ -25,6 +27,8 @@ GRACE_S = 5.0
 
 async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> None:
     """Run a worker, again whenever it dies, until `draining`; then let it end by itself."""
+    if not engines_here(gateway):
+        return
     failures = 0
     loop = asyncio.get_running_loop()
     while not draining.is_set():
@@ -47,13 +51,24 @@ async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> No
             await asyncio.wait_for(draining.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
 
+def engines_here(gateway: Gateway) -> list[str]:
+    """The engines of the catalog that this machine can run; the others wait for workers elsewhere."""
+    found: list[str] = []
+    for name in gateway.engines():
+        try:
+            found += engines.check([name])
+        except OperatorError as error:
+            log.warning("engine_not_here", engine=name, message=error.message)
+    return found
+
+
 async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
     """Start a worker; it ends when the other end of the pipe that it holds is closed, by whatever cause."""
     reading, tether = os.pipe()
     settings = gateway.settings
     command = [
         *(sys.executable, "-m", "officina.worker", "--gateway", url, "--name", name),
-        *("--engines", ",".join(gateway.engines())),
+        *("--engines", ",".join(engines_here(gateway))),
         *("--slots", str(settings.slots), "--drain", str(settings.drain_s)),
         *("--child-idle", str(settings.child_idle_s), "--parent-pipe", str(reading)),
         *("--log-format", settings.log_format, "--log-level", settings.log_level),

@@ -38,6 +38,7 @@ from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
 VERSION = 1
+CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
 POSITIONS_FRESH_S = 0.25
@@ -51,12 +52,15 @@ class Reader:
         self.db.set_busy_timeout(5000)
 
     def rows(self, text: str, params: Any = ()) -> list[tuple[Any, ...]]:
-        """Every row of a statement."""
-        return self.db.execute(text, params).fetchall()
+        """Every row of a statement. Raises Unavailable once the queue is closed."""
+        try:
+            return self.db.execute(text, params).fetchall()
+        except apsw.ConnectionClosedError:
+            raise Unavailable(CLOSED) from None
 
     def row(self, text: str, params: Any = ()) -> tuple[Any, ...] | None:
         """The first row of a statement."""
-        rows = self.db.execute(text, params).fetchall()
+        rows = self.rows(text, params)
         return rows[0] if rows else None
 
 
@@ -219,6 +223,7 @@ class SqliteQueue:
 
     async def snapshot(self, into: Path) -> None:
         """See Queue.snapshot: a database file like this one."""
+        self._reader.row("PRAGMA user_version")  # raises when the queue is closed
         await asyncio.to_thread(_copy, self._path, into)
 
     async def close(self) -> None:
@@ -230,10 +235,7 @@ class SqliteQueue:
 
     async def _scan(self, text: str, params: Any) -> Sequence[tuple[Any, ...]]:
         async with self._scanning:
-            try:
-                return await asyncio.to_thread(self._scanner.rows, text, params)
-            except apsw.ConnectionClosedError:
-                raise Unavailable("The server is stopping; try again when it is back.") from None
+            return await asyncio.to_thread(self._scanner.rows, text, params)
 
 
 def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time) -> SqliteQueue:

@@ -215,6 +215,7 @@ def hand_back(tx: Transaction, refs: Sequence[LeaseRef], terms: Terms) -> int:
     held = [row for ref in refs if (row := lease_row(tx, ref.job_id)) and row.token == ref.token]
     running = [row for row in held if row.state == "running"]
     for row in running:
+        void_lease(tx, row.id)
         if row.stop_wish:
             end(tx, row, End("cancelled"), terms)
             continue
@@ -231,6 +232,7 @@ def cancel(tx: Transaction, job_id: str, owner: str | None, terms: Terms, *, for
     if found.waiting:
         held = lease_row(tx, job_id)
         assert held is not None, "the job was read in this transaction"  # noqa: S101
+        void_lease(tx, job_id)
         end(tx, held, End("cancelled"), terms)
         return CancelAnswer(job(tx, job_id))
     stopping = False
@@ -291,6 +293,14 @@ def leased(tx: Any, ref: LeaseRef) -> Lease:
 def _lease(row: tuple[Any, ...]) -> Lease:
     job_id, token, attempts, model, engine, body, started = row
     return Lease(job_id, token, attempts, model, engine, body, bool(started))
+
+
+def void_lease(tx: Transaction, job_id: str) -> None:
+    """Make the token of a lease worthless: it was taken from its holder, whose late result is refused.
+
+    A token that its own holder used up stays, so that a repeated `finish` finds its answer.
+    """
+    tx.db.execute(SQL["void_lease"], (job_id,))
 
 
 def lease_row(tx: Transaction, job_id: str) -> Held | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from officina.errors import StillActive
 from officina.job import Failure
 from officina.queue.protocol import Swept, Terms
-from officina.queue.sqlite_jobs import SQL, End, encode, end, fail_attempt, job, lease_row
+from officina.queue.sqlite_jobs import SQL, End, encode, end, fail_attempt, job, lease_row, void_lease
 from officina.queue.writer import Transaction
 
 BATCH = 500
@@ -37,6 +37,7 @@ def lose_leases(tx: Transaction, job_ids: Collection[str], terms: Terms) -> Swep
         held = lease_row(tx, job_id)
         if held is None or held.state != "running":
             continue
+        void_lease(tx, job_id)
         if held.stop_wish:
             end(tx, held, End("cancelled"), terms)
             counts["cancelled"] += 1
@@ -56,7 +57,8 @@ def due_retries(tx: Transaction) -> int:
 def fail_orphans(tx: Transaction, models: Collection[str], terms: Terms) -> int:
     """Fail waiting jobs of models that are not offered any more, a batch at a time."""
     failed = 0
-    for (model,) in tx.rows(SQL["waiting_models"]):
+    waiting = [name for (kind, name), count in tx.waiting.items() if kind == "model" and count]
+    for model in waiting:
         if model in models:
             continue
         for (job_id,) in tx.rows(SQL["waiting_of_model"], (model, BATCH)):
@@ -79,8 +81,7 @@ def remove_expired(tx: Transaction, terms: Terms) -> tuple[int, tuple[str, ...]]
 def forget_clocks(tx: Transaction) -> None:
     """Drop the clocks that virtual time has overtaken: they are the same as none."""
     tx.db.execute(SQL["old_clocks"])
-    for clock in list(tx.clocks):
-        del tx.clocks[clock]
+    tx.clocks.forget()
 
 
 def delete(tx: Transaction, job_id: str, owner: str | None) -> tuple[str, ...]:

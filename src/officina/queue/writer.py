@@ -71,6 +71,10 @@ class Overlay(MutableMapping[K, float]):
                 self._kept.pop(key, None)
         self._staged = {}
 
+    def forget(self) -> None:
+        """Drop what is kept, to be loaded again; what this transaction changed stays."""
+        self._kept = {}
+
     def rollback(self) -> None:
         """Forget what was staged."""
         self._staged = {}

@@ -76,6 +76,9 @@ UPDATE jobs SET state = 'queued', run_at = ?, attempts = ?, history = ?, worker 
        started_at = NULL, stop_wish = 0
  WHERE id = ? AND state = 'running'
 
+-- name: void_lease
+UPDATE jobs SET token = NULL WHERE id = ?
+
 -- name: wish_stop
 UPDATE jobs SET stop_wish = 1 WHERE id = ? AND state = 'running' RETURNING worker
 
@@ -99,16 +102,13 @@ SELECT name, suffix, store_key, key_id, content_type, size_bytes, sha256, create
 SELECT 1 FROM files WHERE store_key = ?
 
 -- name: expired_leases
-SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? ORDER BY seq LIMIT ?
+SELECT id FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND lease_until < ? LIMIT ?
 
 -- name: leases_of
 SELECT id FROM jobs WHERE state = 'running' AND worker >= ? AND worker < ? ORDER BY seq
 
 -- name: due
 UPDATE jobs SET run_at = NULL WHERE run_at <= ? RETURNING id, model
-
--- name: waiting_models
-SELECT DISTINCT model FROM jobs WHERE state = 'queued'
 
 -- name: waiting_of_model
 SELECT id FROM jobs WHERE model = ? AND state = 'queued' ORDER BY seq LIMIT ?

@@ -1,0 +1,280 @@
+"""The worker's side of the link: every word that it says to a gateway, and the patience to say it again.
+
+A gateway may be restarted at any moment, so lost connections and 5xx answers are waited out, for as long as
+it takes; whoever has had enough cancels the call. Every call may be repeated: claims carry a nonce,
+everything else a lease token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeVar
+
+import httpx
+import msgspec
+import structlog
+
+from officina.errors import LeaseLost, OperatorError, RunError
+from officina.job import LeaseRef, News, Outcome, Output, Renewal
+from officina.link import Claim, Claimed, Finish, HandBack, Register, Registered, Renew
+from officina.outputs import Made
+
+_ROOT = "worker/v1"
+_ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
+_CONNECT_S = 5.0
+_STREAM_S = 30.0
+_STORE_S = 120.0
+_STORE_TRIES = 4
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 3.0
+_PIECE_BYTES = 2**20
+_LATER = frozenset({408, 425, 429})
+
+log = structlog.get_logger("officina.worker")
+Answer = TypeVar("Answer")
+
+
+class KeyRefused(OperatorError):
+    """The gateway does not accept this worker's key; make one with the scope `worker` and pass it."""
+
+
+class LinkRefused(OperatorError):
+    """The gateway refused what this worker asked."""
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
+
+
+class _NotNow(Exception):
+    """The gateway cannot answer at the moment."""
+
+
+class Gateway:
+    """The gateway as a worker sees it; an async context manager that keeps its connections.
+
+    Methods raise KeyRefused when the key is not (or no longer) accepted, and LinkRefused for what will be
+    refused again.
+    """
+
+    def __init__(self, url: str, key: str, hello: Register) -> None:
+        self._hello = hello
+        self._registered: Registered | None = None
+        self._introducing = asyncio.Lock()
+        self._failures = 0
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(_STREAM_S, connect=_CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=None, keepalive_expiry=60.0),
+            verify=_certificates(url),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def register(self) -> Registered:
+        """Say hello, and learn the terms."""
+        await self._introduce(None)
+        return self._known
+
+    async def claim(self, claim: Claim) -> Claimed:
+        """Ask for work; the same nonce again gives the same leases."""
+        return await self._call("claim", claim, Claimed)
+
+    async def renew(self, news: Sequence[News], wait_s: float = 0.0) -> Renewal:
+        """Extend leases and pass on news; with `wait_s`, wait so long for a stop wish."""
+        return await self._call("renew", Renew("", tuple(news), wait_s), Renewal)
+
+    async def hand_back(self, leases: Sequence[LeaseRef]) -> None:
+        """Give leases up without counting their attempt."""
+        await self._call("hand_back", HandBack("", tuple(leases)), dict[str, Any])
+
+    async def finish(self, lease: LeaseRef, outcome: Outcome) -> None:
+        """Report the end of an attempt. Raises LeaseLost."""
+        try:
+            await self._call("finish", Finish("", lease, outcome), dict[str, Any])
+        except LinkRefused as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise LeaseLost from None
+            raise
+
+    async def put_output(self, lease: LeaseRef, made: Made) -> Output:
+        """Store one file of an attempt. Raises LeaseLost, or RunError when the gateway does not take it."""
+        refusals = itertools.count(1)
+        path_there = f"{_ROOT}/jobs/{lease.job_id}/outputs/{made.n}"
+
+        async def ask() -> Output:
+            with made.path.open("rb") as file:
+                response = await self._client.put(
+                    path_there,
+                    params={"token": lease.token, "kind": made.kind},
+                    content=_pieces(file),
+                    headers={"Content-Length": str(made.size_bytes)},
+                    timeout=httpx.Timeout(_STORE_S, connect=_CONNECT_S, pool=None),
+                )
+            if response.status_code in {500, 507} and next(refusals) >= _STORE_TRIES:
+                raise RunError("store_failed", "The outputs could not be stored; try again later.")
+            return msgspec.json.decode(_accepted(response), type=Output)
+
+        try:
+            return await self._patiently(ask)
+        except LinkRefused as error:
+            raise RunError("output_refused", error.message) from None
+
+    @asynccontextmanager
+    async def open_file(self, file_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Read a stored file. Raises RunError while reading when it is gone."""
+        async with aclosing(self._file(file_id.removeprefix("file_"))) as chunks:
+            yield chunks
+
+    async def _file(self, name: str) -> AsyncGenerator[bytes]:
+        """Give the bytes of a file; what has been given before the connection broke is passed over."""
+        given = 0
+        for pause_s in _pauses():
+            try:
+                async with self._client.stream("GET", f"{_ROOT}/files/{name}") as response:
+                    await _check_file(response)
+                    seen = 0
+                    async for chunk in response.aiter_bytes():
+                        fresh = chunk[max(given - seen, 0) :]
+                        seen += len(chunk)
+                        given += len(fresh)
+                        if fresh:
+                            yield fresh
+            except (httpx.TransportError, _NotNow) as error:
+                self._note_failure(error)
+                await asyncio.sleep(pause_s)
+            else:
+                return
+
+    @property
+    def _known(self) -> Registered:
+        if self._registered is None:
+            raise LinkRefused("The worker has not registered yet.", HTTPStatus.NOT_FOUND)
+        return self._registered
+
+    async def _introduce(self, stale: Registered | None) -> None:
+        """Register, unless another call that found the same identity stale has done so already."""
+        async with self._introducing:
+            if self._registered is stale:
+                self._registered = await self._patiently(
+                    partial(self._post, "register", self._hello, Registered)
+                )
+                log.info("worker.registered", worker_id=self._registered.worker_id)
+
+    async def _call(
+        self, name: str, words: Claim | Renew | HandBack | Finish, answer: type[Answer]
+    ) -> Answer:
+        """Ask under the present identity; under a fresh one if the gateway has forgotten this worker."""
+        known = self._known
+        for last in (False, True):
+            signed = msgspec.structs.replace(words, worker_id=known.worker_id)
+            try:
+                return await self._patiently(partial(self._post, name, signed, answer))
+            except LinkRefused as error:
+                if last or error.status != HTTPStatus.NOT_FOUND:
+                    raise
+            await self._introduce(known)
+            known = self._known
+        raise AssertionError("the loop above returns or raises")
+
+    async def _post(self, name: str, words: msgspec.Struct, answer: type[Answer]) -> Answer:
+        wait_s: float = getattr(words, "wait_s", 0.0)
+        response = await self._client.post(
+            f"{_ROOT}/{name}",
+            content=msgspec.json.encode(words),
+            headers={"Content-Type": "application/json"},
+            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S, read=wait_s + _ANSWER_S, pool=None),
+        )
+        return msgspec.json.decode(_accepted(response), type=answer)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask until there is an answer."""
+        for pause_s in _pauses():
+            try:
+                answer = await ask()
+            except (httpx.TransportError, msgspec.DecodeError, _NotNow) as error:
+                self._note_failure(error)
+            else:
+                self._note_success()
+                return answer
+            await asyncio.sleep(pause_s)
+        raise AssertionError("the pauses never end")
+
+    def _note_failure(self, error: Exception) -> None:
+        # One failure alone is usually a kept connection that the other side has closed meanwhile.
+        self._failures += 1
+        if self._failures == 2:
+            log.warning("gateway.away", reason=str(error) or type(error).__name__)
+
+    def _note_success(self) -> None:
+        if self._failures > 1:
+            log.info("gateway.back", failures=self._failures)
+        self._failures = 0
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between tries: at random, so that a fleet does not return in step, and longer each time."""
+    for number in itertools.count():
+        yield random.uniform(0.3, 1) * min(_FIRST_PAUSE_S * 2 ** min(number, 10), _LONGEST_PAUSE_S)  # noqa: S311
+
+
+def _certificates(url: str) -> ssl.SSLContext:
+    if url.startswith("https://"):
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; saves loading certificates for plain http
+
+
+def _accepted(response: httpx.Response) -> bytes:
+    """The body of a good answer.
+
+    Raises:
+        KeyRefused, LeaseLost, LinkRefused, _NotNow: what the others mean.
+    """
+    status = response.status_code
+    if response.is_success:
+        return response.content
+    if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _NotNow(f"the gateway answered {status}")
+    message = _message(response.content) or f"The gateway answered {status} to {response.request.method}."
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise KeyRefused(f"The gateway does not accept this worker's key: {message}")
+    if status == HTTPStatus.CONFLICT:
+        raise LeaseLost(message)
+    raise LinkRefused(message, status)
+
+
+async def _check_file(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    await response.aread()
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise RunError("input_gone", "the uploaded file has been deleted or has expired; upload it again.")
+    _accepted(response)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body, type=dict[str, Any]).get("message", ""))
+    except msgspec.DecodeError:
+        return ""
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+        yield piece
