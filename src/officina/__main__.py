@@ -1,0 +1,7 @@
+"""`python -m officina` is the same as `officina`."""
+
+import sys
+
+from officina.cli.main import main
+
+sys.exit(main())

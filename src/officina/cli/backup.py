@@ -1,0 +1,107 @@
+"""`officina backup` and `officina restore`: everything that a data folder holds, as one tar file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from officina.cli import folder, options, show, target
+from officina.cli.exits import Code, Stop
+from officina.settings import load
+
+_SILENCE_S = 300.0
+"""How long a server may take to copy its database before the first byte comes."""
+
+
+def backup(
+    *,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The tar file to write.", show_default=False)],
+    url: options.Url = None,
+    key: options.Key = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """Back up the database and all files, also while the server runs (that needs a key of scope admin)."""
+    with show.screen(as_json) as screen:
+        place = None if url else load({"data": data}).settings.data
+        if place and not folder.is_locked(place):
+            asyncio.run(_from_folder(place, to))
+        else:
+            asyncio.run(_from_server(target.find(url, key, data), to))
+        size_bytes = to.stat().st_size
+        screen.give({"file": str(to.absolute()), "size_bytes": size_bytes}, f"{to}: {size_bytes:,} bytes")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A tar file that backup made.", show_default=False)],
+    *,
+    data: Annotated[Path, typer.Option(help="A new or empty data folder.", show_default=False)],
+    as_json: options.Json = False,
+) -> None:
+    """Unpack a back-up into a new data folder. Its keys hold; the file `first-key` is not part of it."""
+    from officina.backup import restore as unpack
+
+    with show.screen(as_json) as screen:
+        os.umask(0o077)
+        count = unpack(file, data)
+        screen.give({"data": str(data.absolute()), "files": count}, f"{data}: {count} files")
+        screen.say(f"Start it with `officina serve --data {data}`.")
+
+
+async def _from_folder(data: Path, to: Path) -> None:
+    from officina.backup import stream
+
+    async with folder.opened(data) as queue:
+        await _write(to, stream(queue, data))
+
+
+async def _from_server(found: target.Target, to: Path) -> None:
+    import httpx
+
+    from officina_client import AuthError, ConnectionProblem, ServerProblem
+
+    headers = {"Authorization": f"Bearer {found.key}"} if found.key else {}
+    timeout = httpx.Timeout(30.0, read=_SILENCE_S)
+    try:
+        async with (
+            httpx.AsyncClient(timeout=timeout, follow_redirects=False) as http,
+            http.stream("POST", f"{found.url}/v1/backup", headers=headers) as response,
+        ):
+            if response.status_code in (401, 403):
+                raise AuthError("A back-up needs a key of scope admin.", status=response.status_code)
+            if response.status_code != 200:
+                status = response.status_code
+                raise ServerProblem(f"The server answered with HTTP {status}, not a back-up.", status=status)
+            await _write(to, response.aiter_bytes())
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ConnectionProblem(f"{found.url} gave no whole back-up ({error}).") from error
+
+
+async def _write(to: Path, chunks: AsyncIterator[bytes]) -> None:
+    """Write the file; it gets its name when all of it is on the disk."""
+    with _part(to) as file:
+        async for chunk in chunks:
+            await asyncio.to_thread(file.write, chunk)
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+
+
+@contextmanager
+def _part(to: Path) -> Iterator[BinaryIO]:
+    part = to.with_name(f".{to.name}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise Stop(f"{to} cannot be written: {error.strerror}.", Code.DISK) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""The database of a data folder, for commands that need it while no server runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from officina.cli.exits import Code, Stop
+
+if TYPE_CHECKING:
+    from officina.queue.protocol import Queue
+
+DATABASE_FILE = "officina.db"
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a server holds the folder at this moment."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@asynccontextmanager
+async def opened(data: Path) -> AsyncIterator[Queue]:
+    """Lock the folder and open its database.
+
+    Raises:
+        FolderInUse: a server has started on it, so the way leads through its API.
+        Stop: there is no database yet.
+    """
+    from officina.queue.protocol import Terms
+    from officina.queue.sqlite import open_sqlite
+    from officina.service import lock
+
+    if not (data / DATABASE_FILE).is_file():
+        raise Stop(
+            f"There is no database in {data}.",
+            Code.SETUP,
+            todo="Give the folder with --data, or a server with --url; `officina serve` makes a new one.",
+        )
+    with lock(data):
+        queue = open_sqlite(data / DATABASE_FILE, Terms())
+        try:
+            yield queue
+        finally:
+            await queue.close()

@@ -1,0 +1,165 @@
+"""`officina keys`: make, list and revoke API keys; through the server when one runs, else in its folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from officina.cli import folder, options, show, target
+from officina.cli.exits import EPILOG
+from officina.settings import load
+
+if TYPE_CHECKING:
+    from officina.keys import Key as StoredKey
+    from officina.queue.protocol import Queue
+    from officina_client import Client
+
+keys = typer.Typer(
+    help="API keys: make, list, revoke. Needs a key of scope admin, or the data folder of a server at rest.",
+    no_args_is_help=True,
+    add_completion=False,
+    epilog=EPILOG,
+)
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    caller = "caller"
+    worker = "worker"
+    admin = "admin"
+
+
+def _either(
+    where: tuple[str | None, str | None, Path | None],
+    at_server: Callable[[Client], Any],
+    in_folder: Callable[[Queue], Awaitable[Any]],
+) -> Any:
+    """Do something at the server that was named, else in the data folder, else at the folder's own server."""
+    url, key, data = where
+    place = None if url else load({"data": data}).settings.data
+    if place and not folder.is_locked(place):
+        return asyncio.run(_locked(place, in_folder))
+    with target.connect(target.find(url, key, data)) as client:
+        return at_server(client)
+
+
+async def _locked(data: Path, in_folder: Callable[[Queue], Awaitable[Any]]) -> Any:
+    async with folder.opened(data) as queue:
+        return await in_folder(queue)
+
+
+@keys.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is, or what it is for.", show_default=False)],
+    *,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may do: caller unless given; may be given more than once."),
+    ] = None,
+    url: options.Url = None,
+    key: options.Key = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a key and print it, this once; it is not kept anywhere."""
+    scopes = [each.value for each in scope or [Scope.caller]]
+
+    async def in_folder(queue: Queue) -> dict[str, Any]:
+        from officina.keys import mint, read_scopes
+
+        made, secret = mint(name, read_scopes(scopes))
+        await queue.add_key(made)
+        return {"id": made.id, "name": made.name, "scopes": made.scopes, "key": secret}
+
+    def at_server(client: Client) -> dict[str, Any]:
+        return dict(client.create_key(name, scopes=scopes).raw)
+
+    with show.screen(as_json) as screen:
+        made = _either((url, key, data), at_server, in_folder)
+        screen.say(f"{made['id']} for {made['name']} ({', '.join(made['scopes'])}); it is not shown again:")
+        screen.give(made, str(made["key"]))
+
+
+@keys.command("list")
+def list_(
+    *,
+    url: options.Url = None,
+    key: options.Key = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the keys, without their secrets."""
+
+    async def in_folder(queue: Queue) -> list[dict[str, Any]]:
+        return [_described(each) for each in await queue.keys()]
+
+    def at_server(client: Client) -> list[dict[str, Any]]:
+        return [dict(each.raw) for each in client.keys()]  # noqa: SIM118
+
+    with show.screen(as_json) as screen:
+        found = _either((url, key, data), at_server, in_folder)
+        rows = [
+            (
+                each["id"],
+                each["name"],
+                ", ".join(each["scopes"]),
+                each["hint"],
+                "revoked" if each["revoked_at"] else _day(each["last_used_at"]),
+            )
+            for each in found
+        ]
+        human: Any = show.table(("ID", "NAME", "SCOPES", "KEY", "LAST USED"), rows) if rows else "No keys."
+        screen.give({"keys": found}, human)
+
+
+@keys.command("revoke")
+def revoke(
+    key_id: Annotated[
+        str, typer.Argument(help="Id of the key, as `keys list` shows it.", show_default=False)
+    ],
+    *,
+    cancel_waiting: Annotated[
+        bool, typer.Option("--cancel-waiting", help="Cancel its waiting requests; else they still run.")
+    ] = False,
+    url: options.Url = None,
+    key: options.Key = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """Revoke a key, at once and for good."""
+
+    async def in_folder(queue: Queue) -> dict[str, Any]:
+        return _described(await queue.revoke_key(key_id, cancel_waiting=cancel_waiting))
+
+    def at_server(client: Client) -> dict[str, Any]:
+        query = {"cancel_waiting": cancel_waiting or None}
+        return dict(client.call("DELETE", f"/v1/keys/{key_id}", query=query))
+
+    with show.screen(as_json) as screen:
+        revoked = _either((url, key, data), at_server, in_folder)
+        screen.give(revoked, f"{revoked['id']} ({revoked['name']}) is revoked.")
+
+
+def _described(key: StoredKey) -> dict[str, Any]:
+    """A key as the API shows it."""
+    from officina.web.render import when
+
+    times = {"created_at": key.created_at, "last_used_at": key.last_used_at, "revoked_at": key.revoked_at}
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "hint": key.hint + "…",
+        "weight": key.weight,
+        **{name: when(at) if at else None for name, at in times.items()},
+    }
+
+
+def _day(at: str | None) -> str:
+    return at[:16].replace("T", " ") if at else "never"
