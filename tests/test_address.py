@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from officina.address import AddressRefused, IPAddress, Reach, forbidden
+from officina.fetch.address import AddressRefused, IPAddress, Reach, forbidden
 from officina.errors import SettingsError
 
 CLOSED_V4 = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from inputs import FREE, SEED, TOO_LARGE, TOO_WIDE, wanted
-from officina.admit import MEGABYTE, Admission, Fetched, files_by_field, wanted_files
+from officina.fetch.admit import MEGABYTE, Admission, Fetched, files_by_field, wanted_files
 from officina.errors import RunError
 from officina.model import MediaField, MediaRule
 from pictures import animated, png_of, saved, turned

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inputs import TOO_WIDE, fetch_url, refused, run
-from officina.data_uri import is_data_uri, read_data_uri
+from officina.fetch.data_uri import is_data_uri, read_data_uri
 from pictures import png_of, saved
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from inputs import FREE, LOCAL, SEED, TOO_LARGE, TOO_WIDE, Names, fetch_url, refused, run, wanted
-from officina.address import IPAddress
-from officina.admit import MEGABYTE, Fetched
+from officina.fetch.address import IPAddress
+from officina.fetch.admit import MEGABYTE, Fetched
 from officina.errors import RunError, SettingsError
-from officina.fetch import Fetcher
+from officina.fetch.fetcher import Fetcher
 from officina.link import FetchPolicy
 from officina.model import MediaField
 from pictures import png_of, saved
@@ -340,5 +340,5 @@ def test_a_fetch_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None
 
 
 def test_fetching_needs_no_pillow() -> None:
-    script = "import sys, officina.fetch; sys.exit('PIL' in sys.modules)"
+    script = "import sys, officina.fetch.fetcher; sys.exit('PIL' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from inputs import LOCAL, Names, fetch_url, refused, run, wanted
-from officina.address import AddressRefused, IPAddress, Reach
+from officina.fetch.address import AddressRefused, IPAddress, Reach
 from officina.errors import RunError
-from officina.fetch import Fetcher
-from officina.guard import GuardedTransport, resolve_host
+from officina.fetch.fetcher import Fetcher
+from officina.fetch.guard import GuardedTransport, resolve_host
 from officina.link import FetchPolicy
 from pictures import saved
 from raw_server import Answer, Server, reply, serving

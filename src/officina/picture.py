@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from officina.errors import RunError
-from officina.header import PARSERS, BadHeader, Header
 from officina.model import MediaKind
+from officina.picture_header import PARSERS, BadHeader, Header
 
 MAX_PIXELS = 100_000_000
 """No picture with more pixels is decoded, whatever the schema says: 300 MB as 8-bit RGB."""

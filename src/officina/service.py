@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from officina import catalog as catalogs
-from officina.address import Reach
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
+from officina.fetch.address import Reach
 from officina.keyring import Keyring
 from officina.keys import mint
 from officina.link import FetchPolicy, Register

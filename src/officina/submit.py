@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from officina.catalog import Catalog, Entry, id_problem
-from officina.data_uri import is_data_uri, read_data_uri
 from officina.errors import (
     InvalidInput,
     MalformedId,
@@ -26,6 +25,7 @@ from officina.errors import (
     UnknownFile,
     UnknownModel,
 )
+from officina.fetch.data_uri import is_data_uri, read_data_uri
 from officina.job import Level, NewJob, StoredFile, Submitted, new_id, new_secret
 from officina.keys import Key
 from officina.picture import sniff

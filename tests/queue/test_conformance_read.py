@@ -85,10 +85,10 @@ async def test_pages_show_each_job_once_while_new_ones_arrive(queue: Queue) -> N
     cursor = None
     while page := await queue.list(Filter(key_id="ada", cursor=cursor, limit=4)):
         seen += [job.id for job in page]
+        assert len(seen) == len(set(seen))
         cursor = seen[-1]
         await submit_many(queue, 3)
     assert [job_id for job_id in seen if job_id in old] == sorted(old, reverse=True)
-    assert len(seen) == len(set(seen))
 
 
 async def test_pages_go_on_when_the_job_of_the_cursor_is_gone(queue: Queue) -> None:

@@ -55,6 +55,7 @@ async def test_a_commit_is_forced_to_the_disk(path: Path) -> None:
     queue = open_it(path)
     assert queue._tx.db.pragma("journal_mode") == "wal"
     assert queue._tx.db.pragma("synchronous") == 2
+    assert queue._tx.db.pragma("foreign_keys") == 1, "every setting of the connection took effect"
     await queue.close()
 
 

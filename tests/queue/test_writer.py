@@ -23,16 +23,21 @@ class Desk:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.db = apsw.Connection(str(path))
-        self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").fetchall()
         self.db.execute(sql.script("sqlite-1"))
         self.db.execute("CREATE TABLE notes (text TEXT NOT NULL CHECK (text <> 'impossible'))")
         self.outside = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.commits = 0
         self.told: list[set[str]] = []
+        self.on_disk_when_told: list[list[str]] = []
         self.tx = Transaction(self.db, clock)
-        self.writer = Writer(self.tx, self.told.append)
+        self.writer = Writer(self.tx, self._hear)
         self.gate = threading.Event()
         self.db.set_commit_hook(self._count)
+
+    def _hear(self, topics: set[str]) -> None:
+        self.told.append(topics)
+        self.on_disk_when_told.append(self.notes())
 
     def _count(self) -> bool:
         self.commits += 1
@@ -244,10 +249,8 @@ async def test_who_stops_waiting_does_not_disturb_the_others(desk: Desk) -> None
 
 
 async def test_topics_are_told_once_the_change_can_be_read(desk: Desk) -> None:
-    seen: list[list[str]] = []
-    desk.writer._wake = lambda topics: seen.append(desk.notes())
     await desk.writer.do(note("one"))
-    assert seen == [["one"]]
+    assert (desk.told, desk.on_disk_when_told) == ([{"one"}], [["one"]])
 
 
 # Ending

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from officina.child import publishable
-from officina.frames import (
+from officina.child.main import publishable
+from officina.child.frames import (
     MOVES,
     PREFIX_BYTES,
     Done,

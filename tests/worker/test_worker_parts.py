@@ -14,9 +14,9 @@ from officina import engines
 from officina.engines import ENGINES
 from officina.errors import MissingExtra, OperatorError
 from officina.link import Work
-from officina.scratch import remove_abandoned, scratch_folder
-from officina.seats import Seats
-from officina.slot import Slot, SlotTerms
+from officina.worker.scratch import remove_abandoned, scratch_folder
+from officina.worker.seats import Seats
+from officina.worker.slot import Slot, SlotTerms
 
 
 def work(name: str) -> Work:

@@ -11,7 +11,7 @@ from gateway_double import GatewayDouble, Job
 from worker_scene import PICTURES, alive, png, until, working
 
 from officina.job import Failure, Outcome
-from officina.slot import SlotTerms
+from officina.worker.slot import SlotTerms
 
 DETAILS = "the operator finds details in the worker's log"
 

@@ -17,7 +17,7 @@ import psutil
 from gateway_double import KEY, PATIENCE_S, GatewayDouble
 
 from officina.model import MediaField
-from officina.worker import WorkerOptions, serve_worker
+from officina.worker.serve import WorkerOptions, serve_worker
 
 HERE = Path(__file__).parent
 ENGINES = tuple(f"engines.{path.stem}:Engine" for path in (HERE / "engines").glob("[!_]*.py"))

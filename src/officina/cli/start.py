@@ -81,7 +81,7 @@ def start(order: Order) -> None:
     """Serve until SIGTERM or SIGINT; exits with a sentence and a code when it cannot."""
     with show.screen(order.as_json) as screen, ExitStack() as until_stopped:
         if order.with_parent:
-            from officina.lifeline import end_with_parent
+            from officina.child.lifeline import end_with_parent
 
             end_with_parent(order.with_parent, signal.SIGTERM)
         settings = load(order.settings, config=order.config).settings

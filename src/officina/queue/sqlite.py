@@ -251,7 +251,9 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
             path.chmod(0o600)
         db.set_busy_timeout(5000)
         db.transaction_mode = "IMMEDIATE"
-        db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+        db.execute(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
+        ).fetchall()
         _migrate(db)
         tx = Transaction(db, clock)
         for model, key_id, count in tx.rows(SQL["waiting_counts"]):

@@ -163,7 +163,6 @@ class Call:
             finally:
                 gone.cancel()
 
-
     async def _left(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             """Whatever body comes is not wanted."""

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import structlog
 
-from officina.frames import Log, Progress
-from officina.gateway import Gateway, LinkRefused
+from officina.child.frames import Log, Progress
 from officina.job import EventKind, LeaseRef, News, Renewal
 from officina.link import Work
+from officina.worker.gateway import Gateway, LinkRefused
 
 LONGEST_RENEWAL_S = 10.0
 NEWS_PAUSE_S = 0.25

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from officina.child.frames import Done
 from officina.errors import RunError
-from officina.frames import Done
 
 
 @dataclass(frozen=True, slots=True)

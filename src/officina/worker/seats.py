@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from officina.frames import Load
+from officina.child.frames import Load
 from officina.link import Work
-from officina.slot import Slot
+from officina.worker.slot import Slot
 
 
 def load_of(work: Work) -> Load:

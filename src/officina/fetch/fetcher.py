@@ -17,11 +17,11 @@ from urllib.parse import urljoin
 import httpx
 
 from officina import __version__
-from officina.address import AddressRefused, Reach
-from officina.admit import Admission, Fetched, Wanted
-from officina.data_uri import is_data_uri, read_data_uri
 from officina.errors import RunError
-from officina.guard import GuardedTransport, Resolve
+from officina.fetch.address import AddressRefused, Reach
+from officina.fetch.admit import Admission, Fetched, Wanted
+from officina.fetch.data_uri import is_data_uri, read_data_uri
+from officina.fetch.guard import GuardedTransport, Resolve
 from officina.link import FetchPolicy
 from officina.picture import TYPES
 

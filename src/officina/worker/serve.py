@@ -11,7 +11,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,18 +22,18 @@ import msgspec
 import structlog
 
 from officina import engines, logs
-from officina.attempt import Attempt, Tools
+from officina.child.lifeline import end_with_parent
 from officina.errors import OperatorError
-from officina.fetch import Fetcher
-from officina.gateway import Gateway, KeyRefused, LinkRefused
+from officina.fetch.fetcher import Fetcher
 from officina.job import new_secret
-from officina.lease import Held, Leases
-from officina.lifeline import end_with_parent
 from officina.link import Claim, Register, Work
-from officina.scratch import scratch_folder
-from officina.seats import Seat, Seats
 from officina.settings import worker_key
-from officina.slot import Slot, SlotTerms
+from officina.worker.attempt import Attempt, Tools
+from officina.worker.gateway import Gateway, KeyRefused, LinkRefused
+from officina.worker.lease import Held, Leases
+from officina.worker.scratch import scratch_folder
+from officina.worker.seats import Seat, Seats
+from officina.worker.slot import Slot, SlotTerms
 
 CLAIM_WAIT_S = 20.0
 EXIT_OK = 0
@@ -338,7 +337,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _exit_code(error)
     os.unsetenv("OFFICINA_WORKER_KEY")  # engines have no business with it
     return asyncio.run(_until_told(options, given.parent_pipe))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

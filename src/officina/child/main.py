@@ -22,9 +22,7 @@ from typing import Any
 
 import msgspec
 
-from officina.engines import load
-from officina.errors import RUN_ERRORS, RunError
-from officina.frames import (
+from officina.child.frames import (
     Done,
     Failed,
     Halted,
@@ -41,8 +39,10 @@ from officina.frames import (
     pack,
     read_command,
 )
+from officina.child.lifeline import end_with_parent, first_to_go
+from officina.engines import load
+from officina.errors import RUN_ERRORS, RunError
 from officina.job import Failure
-from officina.lifeline import end_with_parent, first_to_go
 from officina.run import Engine, Result, Run, Stopped
 
 MAX_LINE_CHARS = 2000
@@ -230,7 +230,3 @@ def main() -> None:
     os.umask(0o077)
     os.set_inheritable(fd, False)  # a program that the engine starts must not keep the socket open
     Child(socket.socket(fileno=fd)).serve()
-
-
-if __name__ == "__main__":
-    main()

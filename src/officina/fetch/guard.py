@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpcore
 import httpx
 
-from officina.address import IPAddress, Reach, parse_address
+from officina.fetch.address import IPAddress, Reach, parse_address
 
 Resolve = Callable[[str, int], Awaitable[Sequence[IPAddress]]]
 """Looks up all addresses of a host."""

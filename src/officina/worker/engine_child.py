@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from officina.frames import (
+from officina.child.frames import (
     PREFIX_BYTES,
     Command,
     Done,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from officina.engine_child import ChildGone, EngineChild, Hear
+from officina.child.frames import Done, Failed, Load, Start
 from officina.errors import RUN_ERRORS
-from officina.frames import Done, Failed, Load, Start
 from officina.job import Failure
+from officina.worker.engine_child import ChildGone, EngineChild, Hear
 
 STOP_GRACE_S = 0.4
 """How long a run may take to notice that it shall stop, before its process is killed."""

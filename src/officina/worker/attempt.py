@@ -11,15 +11,15 @@ from typing import Any
 
 import structlog
 
-from officina.admit import files_by_field, wanted_files
+from officina.child.frames import Done, Failed, Start
 from officina.errors import RUN_ERRORS, LeaseLost, OperatorError, RunError
-from officina.fetch import Fetcher
-from officina.frames import Done, Failed, Start
-from officina.gateway import Gateway, LinkRefused
+from officina.fetch.admit import files_by_field, wanted_files
+from officina.fetch.fetcher import Fetcher
 from officina.job import Failure, Outcome, Output
-from officina.lease import Held, Leases, Reason
-from officina.outputs import Made, made_files
-from officina.seats import Seat, Seats, load_of
+from officina.worker.gateway import Gateway, LinkRefused
+from officina.worker.lease import Held, Leases, Reason
+from officina.worker.outputs import Made, made_files
+from officina.worker.seats import Seat, Seats, load_of
 
 MAX_UPLOADS = 4
 

@@ -25,7 +25,7 @@ import structlog
 from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import LeaseRef, News, Outcome, Output, Renewal
 from officina.link import Claim, Claimed, Finish, HandBack, Register, Registered, Renew
-from officina.outputs import Made
+from officina.worker.outputs import Made
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one

@@ -1,0 +1,1 @@
+"""Bring a job's inputs in, guarded and checked."""

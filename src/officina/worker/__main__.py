@@ -1,0 +1,7 @@
+"""`python -m officina.worker`."""
+
+import sys
+
+from officina.worker.serve import main
+
+sys.exit(main())
