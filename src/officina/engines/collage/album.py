@@ -1,0 +1,145 @@
+"""The caller's pictures: read when needed, looked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from officina.engines.collage.box import Box
+from officina.engines.collage.cutout import Hint, bounds
+from officina.engines.collage.nets import Detection, Nets
+from officina.engines.collage.pictures import Picture, read
+from officina.engines.collage.raster import Mask
+from officina.engines.collage.things import Thing
+
+Found = TypeVar("Found")
+LOOK_SIDE = 640
+SEEN_SCORE = 0.2
+"""From here on the detector is believed when the prompt names the thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one glance at a picture tells; boxes are in the picture's own pixels."""
+
+    width: int
+    height: int
+    detections: tuple[Detection, ...]
+    salience: Mask
+    """On a small copy of the picture."""
+    salient: Box
+    has_alpha: bool
+
+    def best(self, thing: Thing) -> Detection | None:
+        """The most convincing and largest thing of that kind."""
+        found = [d for d in self.detections if d.kind in thing.kinds and self._believed(d)]
+        return max(found, key=self.weight, default=None)
+
+    def _believed(self, detection: Detection) -> bool:
+        """Clear enough, and not plainly something else."""
+        return detection.score >= SEEN_SCORE and not any(
+            other.kind != detection.kind
+            and other.score > 2.5 * detection.score
+            and other.box.overlap(detection.box) > 0.5
+            for other in self.detections
+        )
+
+    def box_of(self, thing: Thing) -> Box | None:
+        """Where it is; all of them together when the word means several."""
+        best = self.best(thing)
+        if best is None:
+            return None
+        box = best.box
+        for other in self.detections if thing.plural else ():
+            if other.kind in thing.kinds and other.score >= max(0.35, 0.5 * best.score):
+                box = box.united(other.box)
+        return box
+
+    def hint(self, box: Box | None, kinds: tuple[str, ...] = ()) -> Hint:
+        """For cutting out what is in the box: what else is surely there and reaches out of it."""
+        if box is None:
+            return Hint(salience=self.salience)
+        others = (
+            d.box
+            for d in self.detections
+            if d.score >= 0.4 and d.kind not in kinds and d.box.overlap(box) < 0.6
+        )
+        return Hint(box, tuple(others), self.salience)
+
+    def whole_hint(self) -> Hint:
+        """For cutting out all that stands out: everything that is surely there belongs to it."""
+        sure = [d.box for d in self.detections if d.score >= 0.4 and _mostly_in(d.box, self.salient)]
+        box = sure[0] if self.main and sure else None
+        for other in sure[1:]:
+            box = box.united(other) if box else None
+        return Hint(box, salience=self.salience)
+
+    def weight(self, detection: Detection) -> float:
+        """How much a detection counts: by its score, and by how much of the picture it fills."""
+        share = detection.box.area / (self.width * self.height)
+        return float(detection.score * (0.25 + min(share, 0.5) ** 0.5))
+
+    @property
+    def main(self) -> Detection | None:
+        """What the picture is of, if the detector is sure and it is what stands out."""
+        sure = [d for d in self.detections if d.score >= 0.4 and d.box.overlap(self.salient) > 0.25]
+        return max(sure, key=self.weight, default=None)
+
+
+def _mostly_in(box: Box, area: Box) -> bool:
+    x, y = box.center
+    return area.left <= x <= area.right and area.top <= y <= area.bottom
+
+
+class Album:
+    """The pictures of one run."""
+
+    def __init__(self, paths: Sequence[Path], nets: Nets, longest: int):
+        self._paths = tuple(paths)
+        self._nets = nets
+        self._longest = longest
+        self._pictures: dict[int, Picture] = {}
+        self._looks: dict[int, Look] = {}
+        self._found: dict[object, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def picture(self, index: int) -> Picture:
+        """The pixels of a picture; the last three are kept."""
+        if index not in self._pictures:
+            while len(self._pictures) >= 3:
+                del self._pictures[next(iter(self._pictures))]
+            self._pictures[index] = read(self._paths[index], index, self._longest)
+        return self._pictures[index]
+
+    def look(self, index: int) -> Look:
+        """What is in a picture."""
+        if index not in self._looks:
+            self._looks[index] = self._looked(self.picture(index))
+        return self._looks[index]
+
+    def once(self, key: object, find: Callable[[], Found]) -> Found:
+        """What was found for that key before, or is now: variants of a run share their cut-outs."""
+        if key not in self._found:
+            self._found[key] = find()
+        return cast("Found", self._found[key])
+
+    def _looked(self, picture: Picture) -> Look:
+        small = picture.reduced(LOOK_SIDE)
+        back = picture.width / small.width
+        salience = small.alpha if small.alpha is not None else self._nets.salient(small.pixels)
+        found = self._nets.detect(small.pixels)
+        size = (picture.width, picture.height)
+        clear = np.where(salience > 127, salience, 0).astype(np.uint8)
+        return Look(
+            *size,
+            tuple(Detection(d.kind, d.score, d.box.scaled(back).clipped(*size)) for d in found),
+            salience,
+            bounds(clear).scaled(back).clipped(*size),
+            picture.alpha is not None,
+        )

@@ -1,0 +1,202 @@
+"""One cut-out figure painted into a scene, with the light and the shade that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from officina.engines.collage import light
+from officina.engines.collage.box import Box
+from officina.engines.collage.placement import Figure, Spot, Stage, View
+from officina.engines.collage.raster import Floats, Mask, Pixels, blended, resized, softened
+from officina.engines.collage.refusal import CannotDo
+
+_SITS_BEHIND = 0.6
+"""How far behind the near side a subject sits, in heights of that side, for its image in the water."""
+_IN_WATER = np.array((0.72, 0.78, 0.84), np.float32)
+"""What the water leaves of each colour it mirrors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The scene as a figure is painted into it."""
+
+    stage: Stage
+    view: View
+    strength: float
+    """Of the match of tones, 1 at scale 0.5."""
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """A figure at its final size, cut to the result, at whole pixels of it."""
+
+    pixels: Pixels
+    alpha: Mask
+    left: int
+    top: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.alpha.shape[0])
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.alpha.shape[1])
+
+    @property
+    def box(self) -> Box:
+        return Box(self.columns.start, self.rows.start, self.columns.stop, self.rows.stop)
+
+
+def pasted(pixels: Pixels, figure: Figure, spot: Spot, setting: Setting) -> Pixels:
+    """The scene with the figure in it."""
+    patch = _patch(pixels, figure, setting.view.mapped(spot.box), mirrored=setting.mirrored)
+    if spot.hidden:
+        patch = _behind_rim(patch, setting)
+    patch = _toned(patch, pixels, figure, setting.strength)
+    if spot.hidden:
+        patch = _darker_below(patch, setting)
+        pixels = _shade_inside(pixels, patch, setting)
+    elif spot.touches:
+        pixels = _shade_ground(pixels, patch)
+    out = pixels.copy()
+    here = (patch.rows, patch.columns)
+    out[here] = blended(pixels[here], patch.pixels, patch.alpha)
+    if spot.hidden and setting.stage.target.water:
+        _mirror_in_water(out, patch, setting)
+    return out
+
+
+def _patch(scene: Pixels, figure: Figure, box: Box, *, mirrored: bool) -> _Patch:
+    size = (max(round(box.width), 2), max(round(box.height), 2))
+    pixels, alpha = _resized(figure, size, mirrored=mirrored)
+    left, top = round(box.left), round(box.top)
+    x0, x1 = max(left, 0), min(left + size[0], scene.shape[1])
+    y0, y1 = max(top, 0), min(top + size[1], scene.shape[0])
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        raise CannotDo("there is no room for the subject there")
+    own = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    return _Patch(pixels[own], alpha[own], x0, y0)
+
+
+def _resized(figure: Figure, size: tuple[int, int], *, mirrored: bool) -> tuple[Pixels, Mask]:
+    pixels, alpha = resized(figure.cut.pixels, size), resized(figure.cut.alpha, size)
+    if size[0] > 1.25 * figure.cut.width:
+        blurred = cv2.GaussianBlur(pixels, (0, 0), 1.4)
+        pixels = np.asarray(cv2.addWeighted(pixels, 1.45, blurred, -0.45, 0), np.uint8)
+    if mirrored:
+        return np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
+    return pixels, alpha
+
+
+def _toned(patch: _Patch, scene: Pixels, figure: Figure, strength: float) -> _Patch:
+    """Lit like what is around it."""
+    near = patch.box.padded(0.35).clipped(scene.shape[1], scene.shape[0])
+    around = scene[int(near.top) : int(near.bottom), int(near.left) : int(near.right)]
+    toned = light.matched(patch.pixels, patch.alpha, around, strength, alive=figure.known.alive)
+    radius = max(round(0.004 * max(patch.alpha.shape)), 1)
+    return replace(patch, pixels=light.wrapped(toned, patch.alpha, scene[patch.rows, patch.columns], radius))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """A vessel's outlines in the result's pixels, one height for each column."""
+
+    top: Floats
+    rim: Floats
+    foot: Floats
+
+
+def _lines(columns: slice, setting: Setting) -> _Lines:
+    hull, view = setting.stage.vessel, setting.view
+    assert hull is not None  # noqa: S101 (only what is in a vessel is hidden by one)
+    at = np.arange(columns.start, columns.stop) / view.factor + view.part.left - hull.box.left
+    known = np.arange(len(hull.rim))
+    found = (np.interp(at, known, line).astype(np.float32) for line in (hull.top, hull.rim, hull.foot))
+    return _Lines(*((line - np.float32(view.part.top)) * np.float32(view.factor) for line in found))
+
+
+def _rows(rows: slice) -> Floats:
+    return np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+
+
+def _behind_rim(patch: _Patch, setting: Setting) -> _Patch:
+    """The near side stays before the subject: nothing of it is left below the rim."""
+    rim = _lines(patch.columns, setting).rim
+    above = np.clip((rim - _rows(patch.rows)) / 1.6, 0, 1)
+    return replace(patch, alpha=(patch.alpha * above + 0.5).astype(np.uint8))
+
+
+def _darker_below(patch: _Patch, setting: Setting) -> _Patch:
+    """Less light reaches what sits deep inside."""
+    rim = _lines(patch.columns, setting).rim
+    reach = 0.16 * patch.alpha.shape[0]
+    depth = np.clip(1 - (rim - _rows(patch.rows)) / reach, 0, 1)
+    return replace(patch, pixels=light.shaded(patch.pixels, (0.38 * depth**1.6).astype(np.float32)))
+
+
+def _shade_inside(pixels: Pixels, patch: _Patch, setting: Setting) -> Pixels:
+    """The subject's soft shadow on the inside of the vessel."""
+    height, width = patch.alpha.shape
+    reach = max(int(0.35 * width), 8)
+    rows = slice(max(patch.top - reach, 0), min(patch.top + height + reach, pixels.shape[0]))
+    columns = slice(max(patch.left - reach, 0), min(patch.left + width + reach, pixels.shape[1]))
+    shade = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    y, x = patch.top - rows.start, patch.left - columns.start
+    shade[y : y + height, x : x + width] = patch.alpha / 255
+    shade = softened(np.roll(shade, int(0.06 * width), axis=1), max(0.07 * width, 2.0))
+    lines = _lines(columns, setting)
+    below_far_rim = np.clip((_rows(rows) - lines.top) / max(0.02 * height, 1), 0, 1)
+    above_near_rim = np.clip((lines.rim - _rows(rows)) / 2, 0, 1)
+    out = pixels.copy()
+    out[rows, columns] = light.shaded(pixels[rows, columns], 0.55 * shade * below_far_rim * above_near_rim)
+    return out
+
+
+def _shade_ground(pixels: Pixels, patch: _Patch) -> Pixels:
+    """A dark touch right under the subject and a wide soft one around it."""
+    foot = patch.alpha[int(0.93 * patch.alpha.shape[0]) :].max(axis=0)
+    columns = np.flatnonzero(foot > 100)
+    if not len(columns):
+        return pixels
+    x = patch.left + float(columns[0] + columns[-1]) / 2
+    half = max(float(columns[-1] - columns[0]) / 2, 0.1 * patch.alpha.shape[1])
+    around = Box(x - 2 * half, patch.box.bottom - half, x + 2 * half, patch.box.bottom + half)
+    around = around.clipped(pixels.shape[1], pixels.shape[0])
+    rows, cols = slice(int(around.top), int(around.bottom)), slice(int(around.left), int(around.right))
+    shade = np.zeros((rows.stop - rows.start, cols.stop - cols.start), np.float32)
+    for grow, flat, strength, blur in ((1.25, 0.26, 0.34, 0.20), (1.0, 0.12, 0.50, 0.07)):
+        layer = np.zeros_like(shade)
+        axes = (max(round(half * grow), 1), max(round(half * flat), 1))
+        center = (round(x - cols.start), round(patch.box.bottom - 0.4 * axes[1] - rows.start))
+        cv2.ellipse(layer, center, axes, 0, 0, 360, strength, -1)
+        shade = np.maximum(shade, softened(layer, max(blur * half, 1.5)))
+    out = pixels.copy()
+    out[rows, cols] = light.shaded(pixels[rows, cols], shade)
+    return out
+
+
+def _mirror_in_water(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
+    """The subject upside down below the vessel's own mirror image, broken by the waves."""
+    lines = _lines(patch.columns, setting)
+    height, width = patch.alpha.shape
+    side = float(np.median(lines.foot) - np.median(lines.rim))
+    line = float(np.median(lines.foot)) - _SITS_BEHIND * side
+    start = int(2 * line - patch.top - height)
+    rows = slice(max(start, 0), min(start + height, pixels.shape[0]))
+    if rows.stop - rows.start < 4:
+        return
+    own = slice(rows.start - start, rows.stop - start)
+    share = patch.alpha[::-1][own].astype(np.float32)[..., None] / 255
+    layered = np.dstack([patch.pixels[::-1][own] * share, share]).astype(np.float32)
+    water = pixels[rows, patch.columns]
+    layered = light.rippled(softened(layered, max(0.014 * height, 1)), water, width / 300)
+    beyond = (_rows(rows) - (2 * lines.foot - lines.rim)) / height
+    fade = np.clip(beyond / 0.06, 0, 1) * np.clip(0.36 - 0.5 * beyond, 0.10, 1)
+    weight = (layered[..., 3] * fade)[..., None]
+    image = np.clip(layered[..., :3] / np.maximum(layered[..., 3:], 1e-3) * _IN_WATER, 0, 255)
+    pixels[rows, patch.columns] = (water * (1 - weight) + image * weight + 0.5).astype(np.uint8)
