@@ -164,7 +164,7 @@ def _fact_sentences(model: Model) -> Iterator[str]:
 
 
 def _unknown_names(model: Model, known: Known) -> Iterator[str]:
-    if known.engines and model.engine not in known.engines:
+    if known.engines and model.engine not in known.engines and ":" not in model.engine:
         hint = did_you_mean(model.engine, known.engines)
         yield f"No engine is called {show(model.engine)}; known: {', '.join(sorted(known.engines))}{hint}"
     for name in model.accepts:

@@ -92,6 +92,12 @@ class UnknownFile(CallerError):
     code, name, http = 404001, "ResourceNotFound", 404
 
 
+class UnknownWorker(CallerError):
+    """This gateway does not know the worker: it has started anew; register again."""
+
+    code, name, http = 404003, "UnknownWorker", 404
+
+
 class UnknownRoute(CallerError):
     """There is nothing at this path."""
 

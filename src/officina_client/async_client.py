@@ -91,9 +91,10 @@ class AsyncClient:
         input: Mapping[str, Any],  # noqa: A002
         *,
         idempotency_key: str | None = None,
+        priority: str | None = None,
     ) -> AsyncRequestHandle:
         """See `Client.submit`."""
-        flow = protocol.submit(self._server, model_id, input, idempotency_key)
+        flow = protocol.submit(self._server, model_id, input, idempotency_key, priority)
         submitted = await self._driver.run(flow)
         return AsyncRequestHandle(self, submitted.request_id, submitted)
 

@@ -103,16 +103,18 @@ class Client:
         input: Mapping[str, Any],  # noqa: A002
         *,
         idempotency_key: str | None = None,
+        priority: str | None = None,
     ) -> RequestHandle:
         """Queue a run and give a handle to it at once.
 
         `input` is the model's own input; a FileRef in it stands for its URL. Repeating a submit with the same
         `idempotency_key` gives the same request; without one a new key is made, for the client's own retries.
+        `priority` is `high`, `normal` or `low`, among the requests of the same key.
 
         Raises InvalidInput with every problem in `detail`; NotFound for an unknown model; QueueFull;
         Conflict when the key was used with another input.
         """
-        flow = protocol.submit(self._server, model_id, input, idempotency_key)
+        flow = protocol.submit(self._server, model_id, input, idempotency_key, priority)
         submitted = self._driver.run(flow)
         return RequestHandle(self, submitted.request_id, submitted)
 

@@ -297,5 +297,5 @@ def _translated(about: Call | httpx.Response | None) -> Iterator[None]:
         reason = _REASONS.get(type(error)) or str(error) or "the connection broke"
         sent = not isinstance(error, _NEVER_SENT)
         message = f"The connection to {host} broke" if sent else f"{host} cannot be reached"
-        advice = "try again" if sent else "is the server running, and is the base URL right?"
+        advice = "try again" if sent else "see that the server runs and the base URL is right"
         raise ConnectionProblem(f"{message} ({reason}); {advice}.", sent=sent) from error

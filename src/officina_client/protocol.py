@@ -31,11 +31,13 @@ def submit(
     model_id: str,
     input: Mapping[str, Any],  # noqa: A002
     idempotency_key: str | None = None,
+    priority: str | None = None,
 ) -> Flow[Submitted]:
     """Queue a run. Every try carries the same idempotency key, so that only one of them runs."""
     key = idempotency_key or str(uuid4())
     headers = {**_JSON, "Idempotency-Key": key}
-    call = server.call("POST", model_path(model_id), body=json_bytes(input), headers=headers)
+    query = {"priority": priority}
+    call = server.call("POST", model_path(model_id), query, body=json_bytes(input), headers=headers)
     answer = yield from exchange(replace(call, is_repeatable=server.retry.resubmit), server.retry)
     return answers.submitted(answer, model_id, key)
 

@@ -51,7 +51,7 @@ def test_a_backup_needs_an_admin(idle: Shell, tmp_path: Path) -> None:
         (
             ["backup", "--to", "b.tar", "--url", "http://127.0.0.1:1"],
             Code.UNREACHABLE,
-            "gave no whole back-up",
+            "cannot be reached",
         ),
         (["restore", "none.tar", "--data", "new"], Code.SETUP, "cannot be unpacked"),
     ],

@@ -373,7 +373,7 @@ class QueueMachine(RuleBasedStateMachine):
         states = Counter(job.state for job in self.expected.values())
         depth = self.run(self.queue.depth()).get(MODEL, Depth())
         assert (depth.waiting, depth.running) == (states["queued"], states["running"])
-        listed = {job.id for job in self.run(all_jobs_of(self.queue))}
+        listed = {job.id for job in self.run(all_jobs(self.queue))}
         assert listed == {job_id for job_id, job in self.expected.items() if job.state is not None}
 
     @invariant()
@@ -383,10 +383,6 @@ class QueueMachine(RuleBasedStateMachine):
                 job_id for job_id, job in self.expected.items() if job.stop_wish and job.worker == worker
             }
             assert set(self.run(self.queue.renew(worker, [])).stop) == wishes
-
-
-async def all_jobs_of(queue: Queue) -> Sequence[Job]:
-    return await all_jobs(queue)
 
 
 @pytest.mark.parametrize("name", sorted(IMPLEMENTATIONS))

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -159,19 +161,26 @@ def test_a_worker_by_hand_serves_a_gateway_without_one(tmp_path: Path) -> None:
     with serving(tmp_path / "data", workers=0) as server:
         made = server.http.post("/v1/keys", json={"name": "worker", "scopes": ["worker"]}).json()
         request_id = server.submit({"prompt": "copy"})
-        worker = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "officina", "worker", "--gateway", server.url),
-                *("--engines", "road_engines:Echo"),
-            ],
-            env={**os.environ, "OFFICINA_WORKER_KEY": made["key"], "PYTHONPATH": str(HERE)},
-            stderr=subprocess.DEVNULL,
-        )
-        try:
+        with _worker(server.url, made["key"]):
             assert server.result(request_id)["status"] == "succeeded"
-        finally:
-            worker.terminate()
-            assert worker.wait(20) == 0
+
+
+def test_a_worker_elsewhere_outlives_its_gateway_and_its_run_can_still_be_stopped(tmp_path: Path) -> None:
+    first = start(tmp_path / "data", "--lease-s", "6", workers=0)
+    port = first.url.rsplit(":", 1)[1]
+    made = first.http.post("/v1/keys", json={"name": "worker", "scopes": ["worker"]}).json()
+    request_id = first.submit({"prompt": "copy", "seconds": 2.9})
+    with _worker(first.url, made["key"]):
+        first.wait_for(request_id, "in_progress")
+        first.stop(signal.SIGKILL)
+        with serving(tmp_path / "data", "--port", port, "--lease-s", "6", workers=0) as second:
+            until(lambda: second.http.get("/readyz").json().get("workers") == 1)
+            assert second.result(request_id)["status"] == "succeeded"
+            longer = second.submit({"prompt": "copy", "seconds": 2.9})
+            second.wait_for(longer, "in_progress")
+            forced = second.http.post(f"/v1/requests/{longer}/cancel", params={"force": "true"}).json()
+            assert forced["outcome"] == "cancelled"
+            assert [each["kind"] for each in second.events(request_id)].count("started") == 1
 
 
 def test_a_backup_of_the_running_server_is_a_server_again(tmp_path: Path) -> None:
@@ -214,6 +223,20 @@ def test_readiness_tells_the_workers_and_metrics_the_queue(server: Server) -> No
     assert 'officina_runs_total{model="tests/echo",outcome="succeeded"}' in figures
     assert 'officina_jobs_waiting{model="tests/echo"}' in figures
     assert 'route="/v1/models/{model_id:path}"' in figures
+
+
+@contextmanager
+def _worker(url: str, key: str) -> Iterator[None]:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "officina", "worker", "--gateway", url, "--engines", "road_engines:Echo"],
+        env={**os.environ, "OFFICINA_WORKER_KEY": key, "PYTHONPATH": str(HERE)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        assert worker.wait(20) == 0
 
 
 def _lives(process: psutil.Process) -> bool:

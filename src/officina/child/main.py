@@ -50,6 +50,10 @@ MAX_NOTES_BYTES = 2**16
 MAX_INT = 2**53
 
 
+SILENT = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""What keeps the libraries of engines from calling home; they read it when they are loaded."""
+
+
 class Child:
     """One engine and the conversation with the worker about it."""
 
@@ -228,5 +232,6 @@ def main() -> None:
     first_to_go()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's business
     os.umask(0o077)
+    os.environ.update(SILENT)
     os.set_inheritable(fd, False)  # a program that the engine starts must not keep the socket open
     Child(socket.socket(fileno=fd)).serve()

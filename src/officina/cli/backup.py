@@ -15,9 +15,6 @@ from officina.cli import folder, options, show, target
 from officina.cli.exits import Code, Stop
 from officina.settings import load
 
-_SILENCE_S = 300.0
-"""How long a server may take to copy its database before the first byte comes."""
-
 
 def backup(
     *,
@@ -33,7 +30,7 @@ def backup(
         if place and not folder.is_locked(place):
             asyncio.run(_from_folder(place, to))
         else:
-            asyncio.run(_from_server(target.find(url, key, data), to))
+            _from_server(target.find(url, key, data), to)
         size_bytes = to.stat().st_size
         screen.give({"file": str(to.absolute()), "size_bytes": size_bytes}, f"{to}: {size_bytes:,} bytes")
 
@@ -61,26 +58,13 @@ async def _from_folder(data: Path, to: Path) -> None:
         await _write(to, stream(queue, data))
 
 
-async def _from_server(found: target.Target, to: Path) -> None:
-    import httpx
-
-    from officina_client import AuthError, ConnectionProblem, ServerProblem
-
-    headers = {"Authorization": f"Bearer {found.key}"} if found.key else {}
-    timeout = httpx.Timeout(30.0, read=_SILENCE_S)
-    try:
-        async with (
-            httpx.AsyncClient(timeout=timeout, follow_redirects=False) as http,
-            http.stream("POST", f"{found.url}/v1/backup", headers=headers) as response,
-        ):
-            if response.status_code in (401, 403):
-                raise AuthError("A back-up needs a key of scope admin.", status=response.status_code)
-            if response.status_code != 200:
-                status = response.status_code
-                raise ServerProblem(f"The server answered with HTTP {status}, not a back-up.", status=status)
-            await _write(to, response.aiter_bytes())
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ConnectionProblem(f"{found.url} gave no whole back-up ({error}).") from error
+def _from_server(found: target.Target, to: Path) -> None:
+    os.umask(0o077)
+    with target.connect(found, patient=True) as client:
+        try:
+            client.download("/v1/backup", to, method="POST")
+        except OSError as error:
+            raise _unwritable(to, error) from None
 
 
 async def _write(to: Path, chunks: AsyncIterator[bytes]) -> None:
@@ -98,10 +82,14 @@ def _part(to: Path) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
-        raise Stop(f"{to} cannot be written: {error.strerror}.", Code.DISK) from None
+        raise _unwritable(to, error) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
         part.replace(to)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _unwritable(to: Path, error: OSError) -> Stop:
+    return Stop(f"{to} cannot be written: {error.strerror}.", Code.DISK)

@@ -15,7 +15,6 @@ from officina.cli.exits import EPILOG
 from officina.settings import load
 
 if TYPE_CHECKING:
-    from officina.keys import Key as StoredKey
     from officina.queue.protocol import Queue
     from officina_client import Client
 
@@ -97,7 +96,9 @@ def list_(
     """List the keys, without their secrets."""
 
     async def in_folder(queue: Queue) -> list[dict[str, Any]]:
-        return [_described(each) for each in await queue.keys()]
+        from officina.web.keys import shown
+
+        return [shown(each) for each in await queue.keys()]
 
     def at_server(client: Client) -> list[dict[str, Any]]:
         return [dict(each.raw) for each in client.keys()]  # noqa: SIM118
@@ -134,8 +135,10 @@ def revoke(
 ) -> None:
     """Revoke a key, at once and for good."""
 
+    from officina.web.keys import shown
+
     async def in_folder(queue: Queue) -> dict[str, Any]:
-        return _described(await queue.revoke_key(key_id, cancel_waiting=cancel_waiting))
+        return shown(await queue.revoke_key(key_id, cancel_waiting=cancel_waiting))
 
     def at_server(client: Client) -> dict[str, Any]:
         query = {"cancel_waiting": cancel_waiting or None}
@@ -144,21 +147,6 @@ def revoke(
     with show.screen(as_json) as screen:
         revoked = _either((url, key, data), at_server, in_folder)
         screen.give(revoked, f"{revoked['id']} ({revoked['name']}) is revoked.")
-
-
-def _described(key: StoredKey) -> dict[str, Any]:
-    """A key as the API shows it."""
-    from officina.web.render import when
-
-    times = {"created_at": key.created_at, "last_used_at": key.last_used_at, "revoked_at": key.revoked_at}
-    return {
-        "id": key.id,
-        "name": key.name,
-        "scopes": list(key.scopes),
-        "hint": key.hint + "…",
-        "weight": key.weight,
-        **{name: when(at) if at else None for name, at in times.items()},
-    }
 
 
 def _day(at: str | None) -> str:

@@ -113,8 +113,6 @@ def _prepared(
 
 
 def _submit(client: Client, model: str, made: Mapping[str, Any], priority: Priority) -> dict[str, Any]:
-    if priority is Priority.normal:
-        submitted = client.submit(model, made).submitted
-        return dict(submitted.raw) if submitted else {}
-    path = f"/v1/models/{model.strip('/')}"
-    return dict(client.call("POST", path, query={"priority": priority.value}, body=made))
+    urgency = None if priority is Priority.normal else priority.value
+    submitted = client.submit(model, made, priority=urgency).submitted
+    return dict(submitted.raw) if submitted else {}

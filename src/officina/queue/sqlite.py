@@ -262,7 +262,7 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
     except (apsw.NotADBError, apsw.CorruptError):
         raise DatabaseDamaged(
             f"The database {path.name} is damaged or not a database; move it away and restore a backup "
-            "(`officina backup --restore`)."
+            "(`officina restore FILE --data DIR`)."
         ) from None
     return SqliteQueue(path, tx, terms, clock)
 

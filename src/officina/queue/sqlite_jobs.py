@@ -157,15 +157,17 @@ def _take(tx: Transaction, head: Head, want: Want, taker: Taker, *, started: boo
 
 def renew(tx: Transaction, worker: str, news: Sequence[News], terms: Terms) -> Renewal:
     """Extend leases and store their news; `stop` names every job of the worker that shall stop."""
-    lost = [each.job_id for each in news if not _renew_one(tx, each, terms)]
+    lost = [each.job_id for each in news if not _renew_one(tx, worker, each, terms)]
     stop = [row[0] for row in tx.rows(SQL["stop_wishes"], (worker,))]
     return Renewal(tuple(lost), tuple(stop))
 
 
-def _renew_one(tx: Transaction, news: News, terms: Terms) -> bool:
+def _renew_one(tx: Transaction, worker: str, news: News, terms: Terms) -> bool:
     row = tx.row(SQL["renew"], (tx.now + terms.lease_s, news.job_id, news.token))
     if row is None:
         return False
+    if row[0] != worker:  # the same worker under a new name, after its gateway started anew
+        tx.db.execute(SQL["adopt"], (worker, news.job_id))
     if news.started and not row[1]:
         tx.db.execute(SQL["start"], (tx.now, news.job_id))
         tell(tx, news.job_id, "started", {"attempt": row[2], "engine": row[3]})

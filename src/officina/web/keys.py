@@ -24,13 +24,13 @@ async def create(call: Call) -> Answer:
     key, secret = mint(asked["name"].strip()[:100], read_scopes(asked.get("scopes", ["caller"])))
     key = msgspec.structs.replace(key, weight=float(weight))
     await call.gateway.queue.add_key(key)
-    return json({**_shown(key), "key": secret}, 201)
+    return json({**shown(key), "key": secret}, 201)
 
 
 async def listing(call: Call) -> Answer:
     """Every key, without its secret."""
     await call.key("admin")
-    return json({"keys": [_shown(key) for key in await call.gateway.queue.keys()]})
+    return json({"keys": [shown(key) for key in await call.gateway.queue.keys()]})
 
 
 async def revoke(call: Call) -> Answer:
@@ -39,7 +39,7 @@ async def revoke(call: Call) -> Answer:
     key_id = call.params["key_id"]
     key = await call.gateway.queue.revoke_key(key_id, cancel_waiting=call.flag("cancel_waiting"))
     call.gateway.keyring.forget(key_id)
-    return json(_shown(key))
+    return json(shown(key))
 
 
 async def backup(call: Call) -> StreamingResponse:
@@ -50,7 +50,8 @@ async def backup(call: Call) -> StreamingResponse:
     return StreamingResponse(tar, media_type="application/x-tar")
 
 
-def _shown(key: Key) -> dict[str, object]:
+def shown(key: Key) -> dict[str, object]:
+    """A key as an admin reads it: without its secret."""
     return {
         "id": key.id,
         "name": key.name,

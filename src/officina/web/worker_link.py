@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import StreamingResponse
 
 from officina.catalog import Entry
-from officina.errors import CallerError, InvalidInput, LeaseLost, Problem, UnknownFile
+from officina.errors import CallerError, InvalidInput, LeaseLost, Problem, UnknownFile, UnknownWorker
 from officina.job import Lease, LeaseRef, Output, Renewal, new_secret, output_key
 from officina.keyring import LOCAL
 from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, Registered, Renew, Work
@@ -54,6 +54,7 @@ async def claim(call: Call) -> Answer:
     """Lease jobs; waits for some, at most `wait_s`."""
     await call.key("worker")
     asked = await call.read(Claim)
+    _known(call, asked.worker_id)
     _seen(call, asked.worker_id)
     wants = call.gateway.wants(asked.engines, asked.warm)
     taker = Taker(asked.worker_id, asked.nonce, max(1, min(asked.n, 64)), asked.idle)
@@ -177,3 +178,9 @@ def _seen(call: Call, worker_id: str) -> None:
     member = call.gateway.members.get(worker_id)
     if member is not None:
         member.seen_at = time.time()
+
+
+def _known(call: Call, worker_id: str) -> None:
+    """Let a worker that outlived its gateway say hello again, and hear the terms of today."""
+    if worker_id not in call.gateway.members:
+        raise UnknownWorker

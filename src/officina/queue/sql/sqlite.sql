@@ -45,7 +45,10 @@ SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL FROM jo
 
 -- name: renew
 UPDATE jobs SET lease_until = ? WHERE id = ? AND token = ? AND state = 'running'
- RETURNING stop_wish, started_at IS NOT NULL, attempts, engine
+ RETURNING worker, started_at IS NOT NULL, attempts, engine
+
+-- name: adopt
+UPDATE jobs SET worker = ? WHERE id = ?
 
 -- name: start
 UPDATE jobs SET started_at = ? WHERE id = ? AND state = 'running' AND started_at IS NULL
