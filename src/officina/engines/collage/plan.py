@@ -5,9 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Relation = Literal["on", "in", "beside", "front", "into"]
-"""Where a subject goes: on or in a thing, beside it, in front of it, or just into the scene."""
+Relation = Literal["on", "in", "beside", "front", "behind", "above", "into"]
+"""Where a subject goes: on or in a thing, beside, before, behind or above it, or just into the scene."""
 Side = Literal["left", "center", "right"]
+Place = Literal["top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
+ToneKind = Literal[
+    "sepia",
+    "brighter",
+    "darker",
+    "warmer",
+    "cooler",
+    "more_contrast",
+    "less_contrast",
+    "vivid",
+    "muted",
+    "faded_film",
+    "vignette",
+]
+StyleKind = Literal["pencil", "charcoal", "watercolor", "oil", "comic", "pixel_art"]
 Pose = Literal["sitting", "standing"]
 Colour = tuple[int, int, int]
 
@@ -65,7 +80,143 @@ class BlackAndWhite:
     picture: int | None = None
 
 
-Operation = Compose | RemoveBackground | ReplaceBackground | BlurBackground | BlackAndWhite
+@dataclass(frozen=True, slots=True)
+class Sticker:
+    """Cut the subject out and draw an outline around it, on transparency."""
+
+    outline: Colour = (255, 255, 255)
+    outline_name: str = "white"
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """Change light and colour over the whole picture."""
+
+    kind: ToneKind
+    strong: bool = False
+    """The prompt asked for much of it."""
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duotone:
+    """Paint the tones between two colours, from the dark one to the light one."""
+
+    dark: Colour
+    light: Colour
+    names: tuple[str, str] = ("", "")
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stylise:
+    """Make the picture look made by hand."""
+
+    kind: StyleKind
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Let it be foggy, rain or snow."""
+
+    kind: Literal["fog", "rain", "snow"]
+    strong: bool = False
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """Change the light to that of another hour."""
+
+    kind: Literal["sunset", "golden_hour", "night"]
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recolour:
+    """Give one object another colour."""
+
+    target: Mention
+    colour: Colour
+    colour_name: str = ""
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Write a quoted text onto the picture."""
+
+    text: str
+    place: Place = "bottom"
+    colour: Colour | None = None
+    colour_name: str = ""
+    size: Literal["small", "normal", "large"] = "normal"
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Mirror left and right, or turn upside down."""
+
+    axis: Literal["horizontal", "vertical"] = "horizontal"
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Turn by degrees, clockwise; a quarter turn has no corners to fill."""
+
+    degrees: float
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Keep a part: of a ratio (width, height), or around a thing; `tight` comes close to it."""
+
+    ratio: tuple[int, int] | None = None
+    target: Mention = field(default_factory=Mention)
+    tight: bool = False
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrange:
+    """Show all pictures in one: side by side, above each other, or in a grid."""
+
+    layout: Literal["row", "column", "grid"] = "grid"
+
+
+@dataclass(frozen=True, slots=True)
+class Enhance:
+    """Make the picture sharper, cleaner or larger."""
+
+    kind: Literal["sharpen", "denoise", "upscale"]
+    picture: int | None = None
+
+
+Operation = (
+    Compose
+    | RemoveBackground
+    | ReplaceBackground
+    | BlurBackground
+    | BlackAndWhite
+    | Sticker
+    | Tone
+    | Duotone
+    | Stylise
+    | Weather
+    | TimeOfDay
+    | Recolour
+    | Text
+    | Flip
+    | Rotate
+    | Crop
+    | Arrange
+    | Enhance
+)
 
 
 @dataclass(frozen=True, slots=True)
