@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from officina.errors import RunError
 from officina.fetch.address import IPAddress
 from officina.fetch.admit import Fetched, Wanted
-from officina.errors import RunError
 from officina.fetch.fetcher import Fetcher
 from officina.link import FetchPolicy
 from officina.model import MediaField, MediaRule

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from officina.fetch.address import AddressRefused, IPAddress, Reach, forbidden
 from officina.errors import SettingsError
+from officina.fetch.address import AddressRefused, IPAddress, Reach, forbidden
 
 CLOSED_V4 = [
     "0.0.0.0/8",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from inputs import FREE, SEED, TOO_LARGE, TOO_WIDE, wanted
-from officina.fetch.admit import MEGABYTE, Admission, Fetched, files_by_field, wanted_files
 from officina.errors import RunError
+from officina.fetch.admit import MEGABYTE, Admission, Fetched, files_by_field, wanted_files
 from officina.model import MediaField, MediaRule
 from pictures import animated, png_of, saved, turned
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from inputs import FREE, LOCAL, SEED, TOO_LARGE, TOO_WIDE, Names, fetch_url, refused, run, wanted
+from officina.errors import RunError, SettingsError
 from officina.fetch.address import IPAddress
 from officina.fetch.admit import MEGABYTE, Fetched
-from officina.errors import RunError, SettingsError
 from officina.fetch.fetcher import Fetcher
 from officina.link import FetchPolicy
 from officina.model import MediaField

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from inputs import LOCAL, Names, fetch_url, refused, run, wanted
-from officina.fetch.address import AddressRefused, IPAddress, Reach
 from officina.errors import RunError
+from officina.fetch.address import AddressRefused, IPAddress, Reach
 from officina.fetch.fetcher import Fetcher
 from officina.fetch.guard import GuardedTransport, resolve_host
 from officina.link import FetchPolicy

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from officina.child.main import publishable
 from officina.child.frames import (
     MOVES,
     PREFIX_BYTES,
@@ -34,6 +33,7 @@ from officina.child.frames import (
     parse_report,
     size_of,
 )
+from officina.child.main import publishable
 from officina.job import Failure
 
 ECHO = Load("engines.echo:Engine", {})
