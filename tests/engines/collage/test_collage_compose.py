@@ -12,9 +12,9 @@ from officina.engines.collage.album import Album
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import read
 from officina.engines.collage.plan import Mention
-from officina.engines.collage.roles import Roles, cast
+from officina.engines.collage.scene.roles import Roles, cast
+from officina.engines.collage.scene.vessel import vessel
 from officina.engines.collage.things import thing
-from officina.engines.collage.vessel import vessel
 from officina.errors import RunError
 
 PROMPT = "A beautiful girl is sitting on the boat"

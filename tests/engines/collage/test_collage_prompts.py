@@ -6,8 +6,6 @@ import tomllib
 
 import pytest
 
-from officina.engines.collage.language import FOLDER, language
-from officina.engines.collage.parse import parse
 from officina.engines.collage.plan import (
     BlackAndWhite,
     BlurBackground,
@@ -19,7 +17,9 @@ from officina.engines.collage.plan import (
     RemoveBackground,
     ReplaceBackground,
 )
-from officina.engines.collage.reading import READERS
+from officina.engines.collage.prompt.language import FOLDER, language
+from officina.engines.collage.prompt.parse import parse
+from officina.engines.collage.prompt.reading import READERS
 from officina.engines.collage.refusal import REASONS, not_understood
 from officina.engines.collage.things import things
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from officina.engines.collage.box import Box
-from officina.engines.collage.cutout import Hint, bounds
 from officina.engines.collage.nets import Detection, Nets
 from officina.engines.collage.pictures import Picture, read
 from officina.engines.collage.raster import Mask
+from officina.engines.collage.subject.cutout import Hint, bounds
 from officina.engines.collage.things import Thing
 
 Found = TypeVar("Found")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from officina.engines.collage.album import Album, Look
 from officina.engines.collage.box import Box
-from officina.engines.collage.cutout import Hint, bounds, cut_out, subject_alpha
 from officina.engines.collage.framing import Anchor, Size, around, shown
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.subject.cutout import Hint, bounds, cut_out, subject_alpha
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from officina.engines.collage.album import Album
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.framing import Size
 from officina.engines.collage.frugal import give_back
-from officina.engines.collage.language import language
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.operations import PAINTERS
-from officina.engines.collage.parse import parse
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import NotUnderstood, Plan
+from officina.engines.collage.prompt.language import language
+from officina.engines.collage.prompt.parse import parse
 from officina.engines.collage.refusal import CannotDo, cannot_do, not_understood
 from officina.errors import RunError
 from officina.run import Result, Run

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Relation = Literal["on", "in", "beside", "front", "behind", "above", "into"]
-"""Where a subject goes: on or in a thing, beside, before, behind or above it, or just into the scene."""
+"""Where a subject goes: on or in a thing, beside, before, behind or above it, or just into the scene.
+
+`beside` with a `Side` is left or right of it.
+"""
 Side = Literal["left", "center", "right"]
 Place = Literal["top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
 ToneKind = Literal[
@@ -36,11 +39,17 @@ class Mention:
     """A key of `things.THINGS`, or empty when only a picture was named."""
     picture: int | None = None
     """Counted from 1, as callers do."""
+    count: int | None = None
+    """How many of them, if the prompt says so: "two dogs"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """Place subjects into the scene of another picture."""
+    """Place subjects into the scene of another picture; each subject comes from a picture of its own.
+
+    With a `target` that names neither a thing nor a picture, the subjects are placed next to each other into
+    the scene of whichever picture has one.
+    """
 
     subjects: tuple[Mention, ...]
     relation: Relation
@@ -58,10 +67,15 @@ class RemoveBackground:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceBackground:
-    """Put the subject before a plain colour, or before another picture when `colour` is None."""
+    """Put the subject before a plain colour, a gradient from top to bottom, or another picture.
+
+    Another picture, `scene`, when `colour` is None; a gradient when `colour_below` is given too.
+    """
 
     colour: Colour | None = None
     colour_name: str = ""
+    colour_below: Colour | None = None
+    colour_below_name: str = ""
     scene: Mention = field(default_factory=Mention)
     picture: int | None = None
 
@@ -174,7 +188,7 @@ class Rotate:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Keep a part: of a ratio (width, height), or around a thing; `tight` comes close to it."""
+    """Keep a part: of a ratio (width, height), or around a thing; `tight` comes close to it (zooming in)."""
 
     ratio: tuple[int, int] | None = None
     target: Mention = field(default_factory=Mention)
@@ -184,9 +198,12 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Arrange:
-    """Show all pictures in one: side by side, above each other, or in a grid."""
+    """Show all pictures in one: side by side, above each other, or in a grid.
 
-    layout: Literal["row", "column", "grid"] = "grid"
+    `before_after` puts the first picture as it came beside what the operations before this one made of it.
+    """
+
+    layout: Literal["row", "column", "grid", "before_after"] = "grid"
 
 
 @dataclass(frozen=True, slots=True)

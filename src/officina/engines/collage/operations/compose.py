@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.box import Box
-from officina.engines.collage.cutout import cut_out, subject_alpha
 from officina.engines.collage.framing import shown
-from officina.engines.collage.paste import Setting, pasted
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.placement import Figure, Spot, Stage, check_bearable, place, view_of
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.roles import Roles, cast
+from officina.engines.collage.scene.paste import Setting, pasted
+from officina.engines.collage.scene.placement import Figure, Spot, Stage, check_bearable, place, view_of
+from officina.engines.collage.scene.roles import Roles, cast
+from officina.engines.collage.scene.vessel import vessel
+from officina.engines.collage.subject.cutout import cut_out, subject_alpha
 from officina.engines.collage.things import Thing, thing
-from officina.engines.collage.vessel import vessel
 
 MOST_SUBJECTS = 3
 _WORDS = {"on": "on", "in": "in", "into": "into", "beside": "beside", "front": "in front of"}

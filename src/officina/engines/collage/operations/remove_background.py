@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from officina.engines.collage.bench import Bench, Canvas
-from officina.engines.collage.matting import foreground
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import RemoveBackground
 from officina.engines.collage.raster import shares
+from officina.engines.collage.subject.matting import foreground
 
 
 def remove_background(operation: RemoveBackground, bench: Bench) -> Canvas:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from officina.engines.collage import light
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size, around, shown
@@ -13,7 +12,8 @@ from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import Mention, ReplaceBackground
 from officina.engines.collage.raster import Pixels, blended
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.roles import cast
+from officina.engines.collage.scene import light
+from officina.engines.collage.scene.roles import cast
 
 
 def replace_background(operation: ReplaceBackground, bench: Bench) -> Canvas:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from officina.engines.collage.grammar import Text, Token, Tree
-from officina.engines.collage.language import Language
 from officina.engines.collage.plan import NotUnderstood, Operation, Plan
-from officina.engines.collage.reading import READERS, describe, ignored_words, number
+from officina.engines.collage.prompt.grammar import Text, Token, Tree
+from officina.engines.collage.prompt.language import Language
+from officina.engines.collage.prompt.reading import READERS, describe, ignored_words, number
 
 MARKS = frozenset(".,;:!?-–—\"'“”()…")
 _QUIET = ("filler",)

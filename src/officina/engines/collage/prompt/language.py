@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from officina.engines.collage.grammar import Grammar, Pattern, Token, read_pattern, tokens
+from officina.engines.collage.prompt.grammar import Grammar, Pattern, Token, read_pattern, tokens
 
 FOLDER = Path(__file__).parent / "vocabulary"
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from officina.engines.collage.grammar import HEX, Tree
 from officina.engines.collage.plan import (
     BlackAndWhite,
     BlurBackground,
@@ -17,6 +16,7 @@ from officina.engines.collage.plan import (
     RemoveBackground,
     ReplaceBackground,
 )
+from officina.engines.collage.prompt.grammar import HEX, Tree
 from officina.engines.collage.things import thing
 
 Reader = Callable[[Tree], Operation | None]

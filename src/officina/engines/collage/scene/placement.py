@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from officina.engines.collage.box import Box
-from officina.engines.collage.cutout import Cutout
-from officina.engines.collage.figure import height_m
 from officina.engines.collage.framing import Size, around
 from officina.engines.collage.plan import Compose, Relation, Side
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene.vessel import Vessel
+from officina.engines.collage.subject.cutout import Cutout
+from officina.engines.collage.subject.figure import height_m
 from officina.engines.collage.things import Thing
-from officina.engines.collage.vessel import Vessel
 
 _CLOSER_AT_MOST = 1.2
 _FILLS = 0.5

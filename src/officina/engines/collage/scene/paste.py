@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from officina.engines.collage import light
 from officina.engines.collage.box import Box
-from officina.engines.collage.placement import Figure, Spot, Stage, View
 from officina.engines.collage.raster import Floats, Mask, Pixels, blended, resized, softened
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene import light
+from officina.engines.collage.scene.placement import Figure, Spot, Stage, View
 
 _SITS_BEHIND = 0.6
 """How far behind the near side a subject sits, in heights of that side, for its image in the water."""

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from officina.engines.collage import matting
 from officina.engines.collage.box import Box
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
@@ -24,6 +23,7 @@ from officina.engines.collage.raster import (
     resized_floats,
     shares,
 )
+from officina.engines.collage.subject import matting
 
 WORK_SIDE = 1280
 """Masks are found on no more pixels than this a side."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from officina.engines.collage.cutout import Cutout
+from officina.engines.collage.subject.cutout import Cutout
 from officina.engines.collage.things import Thing
 
 HEAD_M = 0.27
