@@ -1,0 +1,1 @@
+"""Benchmarks of the HTTP front and the durable queue; `python -m benchmarks --help`."""
