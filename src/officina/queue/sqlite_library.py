@@ -28,8 +28,7 @@ def listing(where: Filter) -> tuple[str, tuple[Any, ...]]:
     if where.model is not None:
         narrow("model = ?", where.model)
     if where.states:
-        words = ", ".join(f"'{state}'" for state in where.states)
-        narrow(f"state IN ({words})")
+        narrow("(" + " OR ".join(f"state = '{state}'" for state in where.states) + ")")
     if where.after is not None:
         narrow("created_at >= ?", where.after)
     if where.before is not None:
