@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from officina.errors import MethodNotAllowed, OfficinaError, ServerError, UnknownRoute
 from officina.service import Gateway
-from officina.web import files, health, keys, models, render, requests, worker_link
+from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
 from officina.web.call import Call
 from officina.web.guard import Guard
 
@@ -56,8 +56,10 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         at("/v1/requests/{request_id}/result", GET=requests.result),
         at("/v1/requests/{request_id}/cancel", POST=requests.cancel),
         at("/v1/requests/{request_id}/events", GET=requests.events),
-        at("/v1/requests/{request_id}", DELETE=requests.delete),
-        at("/v1/requests", GET=requests.listing),
+        at("/v1/requests/{request_id}/share", POST=library.share, DELETE=library.unshare),
+        at("/v1/requests/{request_id}", GET=library.record, DELETE=requests.delete),
+        at("/v1/requests", GET=library.listing),
+        at("/v1/shares/{token}", GET=library.shared),
         at("/v1/models/categories", GET=models.categories),
         at("/v1/models/{model_id:path}", GET=models.show, POST=models.submit),
         at("/v1/models", GET=models.search),
@@ -65,6 +67,10 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         at("/files/{name}", GET=files.download),
         at("/v1/keys", GET=keys.listing, POST=keys.create),
         at("/v1/keys/{key_id}", DELETE=keys.revoke),
+        at("/v1/usage", GET=usage.usage),
+        at("/v1/queue", GET=operate.queue),
+        at("/v1/workers", GET=operate.workers),
+        at("/v1/storage", GET=operate.storage),
         at("/v1/backup", POST=keys.backup),
         at("/worker/v1/register", POST=worker_link.register),
         at("/worker/v1/claim", POST=worker_link.claim),
