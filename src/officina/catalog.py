@@ -34,7 +34,7 @@ FACTS = "model.toml"
 FIRST = "bytedance/dreamina-4-0/edit"
 """Listed before all others."""
 
-RESERVED = frozenset({"api", "categories", "openapi.json"})
+RESERVED = frozenset({"api", "api.md", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
 KEYS = frozenset(Model.__struct_fields__) - {"id", "texts", "input_schema", "output_schema", "example"}

@@ -15,6 +15,7 @@ from officina.service import Gateway
 from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
 from officina.web.call import Call
 from officina.web.guard import Guard
+from officina.web.reference import Reference
 
 log = structlog.get_logger("officina.web")
 
@@ -46,11 +47,12 @@ class Methods:
 
 
 def routes(gateway: Gateway) -> list[BaseRoute]:
-    """Every route, the busiest first; `categories` stands before the path that would catch it."""
+    """Every route, the busiest first; fixed words stand before the path that would catch them."""
 
     def at(path: str, **endpoints: Endpoint) -> Route:
         return Route(path, Methods(gateway, **endpoints))
 
+    reference = Reference(gateway)
     return [
         at("/v1/requests/{request_id}/status", GET=requests.status),
         at("/v1/requests/{request_id}/result", GET=requests.result),
@@ -61,6 +63,7 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         at("/v1/requests", GET=library.listing),
         at("/v1/shares/{token}", GET=library.shared),
         at("/v1/models/categories", GET=models.categories),
+        at("/v1/models/{model_id:path}/openapi.json", GET=reference.model_openapi),
         at("/v1/models/{model_id:path}", GET=models.show, POST=models.submit),
         at("/v1/models", GET=models.search),
         at("/v1/files", POST=files.upload),
@@ -82,6 +85,12 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         at("/healthz", GET=health.alive),
         at("/readyz", GET=health.ready),
         at("/metrics", GET=health.metrics),
+        at("/openapi.json", GET=reference.openapi),
+        at("/docs", GET=reference.docs),
+        at("/docs/reference.css", GET=reference.style),
+        at("/llms.txt", GET=reference.llms),
+        at("/s/{token}", GET=reference.shared),
+        at("/{locale}/models/{model_id:path}/api.md", GET=reference.model_markdown),
     ]
 
 
