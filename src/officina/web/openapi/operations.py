@@ -26,6 +26,12 @@ TEXT: Schema = {"type": "string"}
 MANY: Schema = {"type": "integer", "minimum": 1, "maximum": 500}
 WAIT = query("wait", "Hold the answer back, so many seconds at most.", "number", minimum=0, maximum=60)
 
+_FORM: Schema = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+    "required": ["file"],
+}
+
 SUBMIT = Operation(
     method="POST",
     path="/v1/models/{model_id}",
@@ -106,14 +112,14 @@ RUNS = (
         id="events",
         summary="Follow a request",
         text="Its history as server-sent events, from the first to `ended`, each as soon as it happens. `id` "
-        "counts from 1 without gaps; `event` is one of " + ", ".join(s.EVENT_KINDS) + "; `data` is JSON.",
+        "counts from 1 without gaps; `data` is JSON.",
         parameters=(
             header("Last-Event-ID", "Events after this one only.", "string", pattern="^[0-9]{1,9}$"),
             query(
                 "last_event_id", "The same, where headers cannot be set.", "string", pattern="^[0-9]{1,9}$"
             ),
         ),
-        replies=(sent("text/event-stream", "The stream; it closes after `ended`.", TEXT),),
+        replies=(sent("text/event-stream", "The stream, event by event; it closes after `ended`.", s.Event),),
     ),
     Operation(
         **on_request(tag="Library"),
@@ -243,7 +249,7 @@ FILES = (
         body=(
             Content(BINARY, "application/octet-stream"),
             Content(
-                {"type": "object", "properties": {"file": {"type": "string"}}, "required": ["file"]},
+                _FORM,
                 "multipart/form-data",
             ),
         ),
