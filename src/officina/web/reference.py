@@ -120,7 +120,7 @@ class Reference:
         base = self._gateway.public_url
         schema = input_schema(entry)
         return self._render(
-            "model.md",
+            "model.markdown",
             base=base,
             model=published(entry, base),
             texts=entry.model.texts[locale],
