@@ -10,7 +10,7 @@ import pytest
 
 from officina.job import Filter
 from officina.queue import sql
-from officina.queue.sqlite import _listing
+from officina.queue.sqlite import _listing, migrate
 
 WAITING = 100_000
 DELAYED = 100
@@ -39,7 +39,7 @@ SELECT printf('%032x', i), 'model-' || (i % 2), 'key-' || (i % 50), 1, i / 50.0,
 def db() -> Iterator[apsw.Connection]:
     """A database in memory in which a hundred thousand jobs wait."""
     connection = apsw.Connection(":memory:")
-    connection.execute(sql.script("sqlite-1"))
+    migrate(connection)
     connection.execute(FILL)
     yield connection
     connection.close()

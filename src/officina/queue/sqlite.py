@@ -37,7 +37,7 @@ from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
-VERSION = 1
+VERSION = 2
 CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
@@ -254,7 +254,7 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
         db.execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
         ).fetchall()
-        _migrate(db)
+        migrate(db)
         tx = Transaction(db, clock)
         for model, key_id, count in tx.rows(SQL["waiting_counts"]):
             sqlite_jobs.count_waiting(tx, model, key_id, count)
@@ -267,7 +267,8 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
     return SqliteQueue(path, tx, terms, clock)
 
 
-def _migrate(db: apsw.Connection) -> None:
+def migrate(db: apsw.Connection) -> None:
+    """Bring a database to the present schema, one numbered step after the other. Raises DatabaseNewer."""
     if tuple(int(part) for part in apsw.sqlitelibversion().split(".")) < OLDEST_SQLITE:
         raise DatabaseNewer(f"SQLite {apsw.sqlitelibversion()} is too old; install a current `apsw`.")
     version = db.pragma("user_version")
