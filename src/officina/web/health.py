@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from officina.errors import Unavailable
+from officina.service import HEARD_S
 from officina.web.call import Call
 from officina.web.render import Answer, json
-
-HEARD_S = 60.0
 
 
 async def alive(call: Call) -> Answer:  # noqa: ARG001

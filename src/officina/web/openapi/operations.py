@@ -63,7 +63,7 @@ SUBMIT = Operation(
     ),
     errors=(
         e.CallerError, e.MalformedId, e.UnknownModel, e.IdempotencyConflict, e.TooLarge, e.InvalidInput,
-        e.QueueFull, e.DiskFull,
+        e.QueueFull, e.NotReady, e.DiskFull,
     ),
 )  # fmt: skip
 

@@ -227,7 +227,9 @@ class Model(Shape):
     model_url: Url
     inputs: list[str]
     required_inputs: list[str]
-    engine: str
+    engine: Annotated[str, Meta(description="Which would answer now.")]
+    ready: bool
+    not_ready_reason: str
     input_schema: dict[str, Any] | UnsetType = UNSET
     output_schema: dict[str, Any] | UnsetType = UNSET
 
