@@ -136,6 +136,10 @@ SELECT id FROM jobs WHERE key_id = ? AND state = 'queued' ORDER BY seq
 -- name: old_jobs
 SELECT id FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?
 
+-- name: leave_pinned
+UPDATE files SET job_id = NULL
+ WHERE job_id = ? AND EXISTS (SELECT 1 FROM pins WHERE pins.name = files.name)
+
 -- name: files_of_job
 DELETE FROM files WHERE job_id = ? RETURNING store_key
 
