@@ -33,7 +33,7 @@ class Orders:
     def __init__(self, run: Run, to: str, *, repeatable: bool = False) -> None:
         """Take up what an earlier attempt remembered, if it ordered at the same place `to`."""
         self._run = run
-        self._repeatable = repeatable
+        self.repeatable = repeatable
         self._now = _remembered(run.memo, to)
 
     @property
@@ -57,7 +57,7 @@ class Orders:
         Raises:
             RunError: an earlier attempt did so and never learned what became of it; it may have to be paid.
         """
-        if self._now.sent and not self._repeatable:
+        if self._now.sent and not self.repeatable:
             raise RunError(
                 "provider_failed",
                 "An earlier attempt ordered this run and broke off before the provider answered. It is not "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -51,7 +52,7 @@ class Provider(Driver):
         super().__init__(run)
         self.options = options
         self.pace = Pace(options.first_wait_s, options.longest_wait_s)
-        self.tls = httpx.create_ssl_context(trust_env=False)
+        self.tls = _tls()
         self._manners = manners
         timeout = httpx.Timeout(options.timeout_s, connect=options.connect_s, pool=None)
         self._client = httpx.AsyncClient(verify=self.tls, timeout=timeout, trust_env=False)
@@ -98,7 +99,7 @@ class Provider(Driver):
             if not isinstance(found, Refusal):
                 return found
             if not found.untouched:
-                raise _perhaps_paid(found.error, repeatable=self.options.repeatable)
+                raise _perhaps_paid(found.error, repeatable=orders.repeatable)
             orders.withdraw()
             self.bear(found.error, patience, found.asked_s)
 
@@ -161,6 +162,12 @@ class Provider(Driver):
             for secret in self._manners.secrets:
                 body = body.replace(secret.encode(), b"***")
         return body
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Read the list of authorities once in a process: it takes longer than many an answer."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def _listen(response: httpx.Response, limit_bytes: int, hear: Hear) -> None:
