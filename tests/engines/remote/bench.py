@@ -11,6 +11,7 @@ import pytest
 
 from officina.engines.remote import RemoteEngine
 from officina.errors import RunError
+from officina.job import new_id
 from officina.run import Result, Run, Stopped
 
 QUICK = {"first_wait_s": 0.01, "longest_wait_s": 0.03, "patience_s": 1.5, "connect_s": 2.0, "timeout_s": 2.0}
@@ -35,6 +36,12 @@ class Bench:
     said: list[tuple[float, str]] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
     attempts: int = 0
+    job_id: str = field(default_factory=new_id)
+
+    def anew(self) -> Bench:
+        """Forget the job, and begin another of the same input."""
+        self.job_id, self.memo = new_id(), ""
+        return self
 
     def put(self, *bodies: bytes, urls: tuple[str, ...] = (), name: str = "image_urls") -> Bench:
         """Give the job input pictures."""
@@ -52,7 +59,7 @@ class Bench:
         scratch = self.folder / f"scratch-{self.attempts}"
         scratch.mkdir()
         run = Run(
-            job_id="job-1",
+            job_id=self.job_id,
             attempt=self.attempts,
             input=self.given,
             files=self.files,

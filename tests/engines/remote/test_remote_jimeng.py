@@ -67,8 +67,7 @@ def test_every_size_of_the_contract_is_ordered_as_it_is(bench: Bench, jimeng: Ji
     sizes = ["1024x1024", "2560x1440", "3024x1296", "4096x4096", "5404x3040", "6198x2656"]
     for size in sizes:
         bench.given["width×height"] = f"{size}(x)"
-        bench.memo = ""
-        bench.run()
+        bench.anew().run()
     assert [f"{order['width']}x{order['height']}" for order in jimeng.orders] == sizes
 
 

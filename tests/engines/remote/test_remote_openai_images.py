@@ -183,8 +183,7 @@ def test_videos_are_results_too(bench: Bench, server: ImagesDouble) -> None:
 
 def test_what_a_run_costs_is_said_by_option(bench: Bench, server: ImagesDouble) -> None:
     assert bench.run().cost_usd is None
-    bench.options["usd_per_output"] = 0.042
-    bench.memo = ""
+    bench.anew().options["usd_per_output"] = 0.042
     server.data *= 2
     assert bench.run().cost_usd == 0.084
 
