@@ -62,6 +62,10 @@ def test_a_protocol_that_there_is_not_is_refused_with_those_there_are(protocol: 
             "base_url must be an address",
         ),
         ({"protocol": "model_api", "model": "a/b", "base_url": "https://u:p@h.example"}, "user name"),
+        (
+            {"protocol": "model_api", "model": "a/b", "output_hosts": ["10.0.0.0/99"]},
+            "output_hosts must hold",
+        ),
         ({"protocol": "openai_images", "sizes": ["large"]}, "sizes"),
         ({"protocol": "openai_images", "pictures": 16}, "pictures"),
         ({"protocol": "ark", "pictures": 0}, "pictures"),

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar
 import httpx
 import msgspec
 
-from officina.errors import RunError
+from officina.errors import RunError, SettingsError
+from officina.fetch.address import Reach
 
 How = Literal["auto", "url", "inline"]
 """How inputs reach the provider: by public URL where there is one, by URL alone, or inside the order."""
@@ -58,8 +59,11 @@ def chosen(kind: type[_O], options: Mapping[str, Any]) -> _O:
     try:
         found = msgspec.convert(dict(options), kind)
         url = httpx.URL(found.base_url)
+        Reach.parse((url.host, *found.output_hosts))
     except (msgspec.ValidationError, httpx.InvalidURL) as error:
         raise wrong(str(error)) from None
+    except SettingsError:
+        raise wrong("base_url and output_hosts must hold host names, addresses or networks") from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise wrong("base_url must be an address that begins with https:// or http://")
     if url.userinfo:
