@@ -189,6 +189,7 @@ def test_a_wrong_secret_is_the_operators_business(
         ({"Code": "FlowLimitExceeded", "Message": "slow down"}, "provider_limited", True),
         ({"Code": "InternalError", "Message": "oops"}, "provider_failed", False),
         ({"CodeN": 100010, "Code": "InvalidTimestamp"}, "provider_unauthorized", False),
+        ({"Code": "InvalidActionOrVersion"}, "provider_rejected", False),
     ],
 )
 def test_the_gateway_before_it_is_understood(

@@ -318,9 +318,13 @@ def test_after_a_failed_run_the_next_attempt_would_make_a_new_order(
     assert len(runcomfy.orders) == 2
 
 
-def test_no_message_holds_the_key_or_a_link(bench: Bench, runcomfy: ModelApiDouble) -> None:
+@pytest.mark.parametrize("answer", [(401, {}), (200, {"error_code": 400004})])
+def test_no_message_holds_the_key_or_a_link(
+    bench: Bench, runcomfy: ModelApiDouble, answer: tuple[int, dict[str, int]]
+) -> None:
+    status, more = answer
     words = f"bad key {KEY}, see https://provider.example/keys?x=1 for more"
-    runcomfy.fail("submit", Say(401, {"message": words}))
+    runcomfy.fail("submit", Say(status, {"message": words, **more}))
     message = bench.fails("provider_unauthorized").message
     assert KEY not in message
     assert "bad key ***, see (link) for more" in message

@@ -13,19 +13,20 @@ from typing import Any
 from officina.engines.remote import sizes
 from officina.engines.remote.call import Answer, Call
 from officina.engines.remote.inputs import inputs, references
-from officina.engines.remote.options import Common, chosen, wrong
+from officina.engines.remote.options import CarryOut, Common, chosen, wrong
 from officina.engines.remote.orders import Orders
 from officina.engines.remote.outputs import Outputs
-from officina.engines.remote.provider import Manners, Provider
+from officina.engines.remote.provider import Manners, Provider, bearer
 from officina.engines.remote.refusal import (
     Refusal,
     by_status,
     content_refused,
-    failed_for_nothing,
+    failed,
     first_text,
     no_credit,
     nonsense,
     quoted,
+    rejected,
 )
 from officina.engines.secrets import secret
 from officina.errors import RunError
@@ -100,14 +101,12 @@ class Made:
         self._provider.say(0.1 + 0.75 * min(len(self) / self._most, 1), f"picture {len(self)} is done")
 
 
-def prepare(options: Mapping[str, Any]) -> Any:
+def prepare(options: Mapping[str, Any]) -> CarryOut:
     """Read the options and the key; gives what carries a run out."""
     found = chosen(Options, options)
     if not 1 <= found.pictures <= MOST_PICTURES:
         raise wrong(f"pictures must be 1 to {MOST_PICTURES}")
-    key = secret(options)
-    headers = {"Authorization": f"Bearer {key}"}
-    return partial(_carry_out, found, Manners(judge, lambda _: headers, (key,)))
+    return partial(_carry_out, found, bearer(judge, secret(options)))
 
 
 def judge(answer: Answer) -> Refusal | None:
@@ -122,14 +121,14 @@ def judge(answer: Answer) -> Refusal | None:
 def _refused(error: Mapping[str, Any], answer: Answer) -> Refusal:
     code, words = str(error.get("code", "")), first_text(error, ("message", "code"))
     if "Sensitive" in code or "RiskDetection" in code:
-        return content_refused(quoted(words))
+        return content_refused(words)
     if "Overdue" in code:
-        return no_credit(quoted(words))
+        return no_credit(words)
     if code == "InternalServiceError":
         # Only pictures that were made are charged for, so after an internal error it may be ordered again.
-        return failed_for_nothing(quoted(words))
+        return failed(words, free=True)
     status = answer.status if not answer.ok else 400
-    return by_status(Answer(status, answer.headers, b""), words) or content_refused(quoted(words))
+    return by_status(Answer(status, answer.headers, b""), words) or rejected(words)
 
 
 def _carry_out(options: Options, manners: Manners, run: Run) -> Result:
@@ -215,5 +214,5 @@ def _body(options: Options, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     if (wish := sizes.asked(run.input, options.size_field)) is not None:
         size = sizes.within(wish, options.least_pixels, options.most_pixels)
         body["size"] = str(size)
-        notes |= {"size_asked": str(wish), "size_ordered": str(size)}
+        notes |= sizes.told(wish, size)
     return {**body, **options.extra}, notes

@@ -7,9 +7,10 @@ takes the options, reads the secrets, and gives what carries a run out.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from officina.engines.remote.options import CarryOut
 from officina.errors import RunError
 from officina.run import Result, Run
 
@@ -39,9 +40,7 @@ class RemoteEngine:
                 "only the operator of this server can mend that.",
                 retry=False,
             )
-        self._carry_out: Callable[[Run], Result] = importlib.import_module(PROTOCOLS[protocol]).prepare(
-            options
-        )
+        self._carry_out: CarryOut = importlib.import_module(PROTOCOLS[protocol]).prepare(options)
 
     def run(self, run: Run) -> Result:
         """Carry a run out at the provider.

@@ -18,7 +18,7 @@ import msgspec
 from officina.engines.remote import sizes
 from officina.engines.remote.call import Answer, Call
 from officina.engines.remote.inputs import check_inline, in_base64, inputs, passed_as_url
-from officina.engines.remote.options import Common, chosen
+from officina.engines.remote.options import CarryOut, Common, chosen
 from officina.engines.remote.orders import Orders
 from officina.engines.remote.outputs import Outputs
 from officina.engines.remote.provider import Manners, Provider
@@ -28,7 +28,6 @@ from officina.engines.remote.refusal import (
     by_status,
     content_refused,
     failed,
-    failed_for_nothing,
     first_text,
     no_object,
     nonsense,
@@ -50,6 +49,14 @@ BUSY = frozenset({50429, 50430})
 INTERNAL = frozenset({50500, 50501})
 DENIED = frozenset({50400})
 WAITING = {"in_queue": "waiting in the provider's queue", "generating": "the provider is at work"}
+GATEWAY_MARKS = (
+    ("Limit", busy),
+    ("Throttl", busy),
+    ("Internal", failed),
+    *((mark, unauthorized) for mark in ("Signature", "Auth", "Access", "Credential", "Token", "Timestamp")),
+)
+"""What a code of the gateway means, by a part of it."""
+
 ANSWER_BYTES = 256 * 2**20
 
 
@@ -68,7 +75,7 @@ class Options(Common, frozen=True, kw_only=True):
     most_pixels: int = 4096 * 4096
 
 
-def prepare(options: Mapping[str, Any]) -> Any:
+def prepare(options: Mapping[str, Any]) -> CarryOut:
     """Read the options and the secrets; gives what carries a run out."""
     found = chosen(Options, options)
     named = msgspec.structs.asdict(found)
@@ -114,19 +121,18 @@ def judge(answer: Answer) -> Refusal | None:
 
 def refused(facts: Mapping[str, Any], answer: Answer) -> Refusal:
     """Say what a code means."""
-    code, words = facts.get("code"), quoted(first_text(facts, ("message",))) or f"code {facts.get('code')}"
+    code, words = facts.get("code"), first_text(facts, ("message",)) or f"code {facts.get('code')}"
     if code in INPUT_RISKS:
         return content_refused(words)
     if code in OUTPUT_RISKS:
         # Another try may make another picture; only pictures that are given are charged for.
-        error = content_refused(words).error
-        return Refusal(RunError(error.type, error.message, retry=code == 50511), untouched=True)
+        return content_refused(words, retry=code == 50511)
     if code in BUSY:
         return busy(words)
     if code in DENIED:
         return unauthorized(words)
     if code in INTERNAL:
-        return failed_for_nothing(words)
+        return failed(words, free=True)
     return by_status(answer, words) or rejected(words)
 
 
@@ -136,12 +142,9 @@ def _gateway_error(facts: Mapping[str, Any]) -> Refusal | None:
     error = about.get("Error") if isinstance(about, Mapping) else None
     if not isinstance(error, Mapping):
         return None
-    code, words = str(error.get("Code", "")), quoted(first_text(error, ("Message", "Code")))
-    if "Limit" in code or "Throttl" in code:
-        return busy(words)
-    if code.startswith("Internal"):
-        return failed(words)
-    return unauthorized(words)
+    code, words = str(error.get("Code", "")), first_text(error, ("Message", "Code"))
+    meaning = next((meaning for mark, meaning in GATEWAY_MARKS if mark in code), rejected)
+    return meaning(words)
 
 
 def _carry_out(options: Options, manners: Manners, run: Run) -> Result:
@@ -204,7 +207,7 @@ def _gone(status: str) -> RunError:
     if status in {"not_found", "expired"}:
         message = "The provider no longer knows what was ordered there: it keeps a task for twelve hours."
         return RunError("provider_failed", message, retry=False)
-    return nonsense(f"a task whose status is {quoted(status) or 'missing'}")
+    return nonsense(f"a task whose status is {quoted(status or 'missing')}")
 
 
 def _data(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -231,7 +234,7 @@ def _body(options: Options, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     if (wish := sizes.asked(run.input, options.size_field)) is not None:
         size = sizes.within(wish, options.least_pixels, options.most_pixels)
         body |= {"width": size.width, "height": size.height}
-        notes |= {"size_asked": str(wish), "size_ordered": str(size)}
+        notes |= sizes.told(wish, size)
     return {**body, **options.extra}, notes
 
 

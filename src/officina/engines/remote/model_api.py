@@ -23,10 +23,10 @@ from officina.engines.remote.inputs import (
     passed_as_url,
     references,
 )
-from officina.engines.remote.options import Common, chosen, wrong
+from officina.engines.remote.options import CarryOut, Common, chosen, wrong
 from officina.engines.remote.orders import Orders
 from officina.engines.remote.outputs import Outputs
-from officina.engines.remote.provider import Manners, Provider
+from officina.engines.remote.provider import Manners, Provider, bearer
 from officina.engines.remote.refusal import (
     Refusal,
     busy,
@@ -68,14 +68,12 @@ class Options(Common, frozen=True, kw_only=True):
     """What fields are called there: ours to theirs; an empty name leaves a field out."""
 
 
-def prepare(options: Mapping[str, Any]) -> Any:
+def prepare(options: Mapping[str, Any]) -> CarryOut:
     """Read the options and the key; gives what carries a run out."""
     found = chosen(Options, options)
     if not _MODEL_ID.fullmatch(found.model):
         raise wrong('model must be the id of a model at the provider, such as "studio/portrait/blur"')
-    key = secret(options) if found.key_env else ""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return partial(_carry_out, found, Manners(judge, lambda _: headers, (key,) if key else ()))
+    return partial(_carry_out, found, bearer(judge, secret(options) if found.key_env else ""))
 
 
 def judge(answer: Answer) -> Refusal | None:
@@ -152,9 +150,10 @@ def _request_id(answer: Answer) -> str:
 
 def _body(provider: Provider, options: Options, run: Run) -> dict[str, Any]:
     body = dict(run.input)
-    inline_bytes = sum(one.path.stat().st_size for one in inputs(run) if not one.url)
-    upload = options.dialect == "officina" and inline_bytes > options.max_inline_mb * MIB
-    for field in run.files:
+    inside = [one for one in inputs(run) if not passed_as_url(one, options.inputs)]
+    total = sum(one.path.stat().st_size for one in inside)
+    upload = options.dialect == "officina" and total > options.max_inline_mb * MIB
+    for field in filter(run.files.get, run.files):
         found = _uploaded(provider, options, run, field) if upload else _inlined(options, run, field)
         body[field] = found if isinstance(run.input.get(field), (list, tuple)) else found[0]
     renamed = {options.rename.get(name, name): value for name, value in body.items()}
@@ -243,7 +242,7 @@ def _failure(word: str, error: object) -> RunError:
     if word in CANCELLED:
         return RunError("provider_failed", "The run was cancelled at the provider.", retry=False)
     facts: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
-    words = quoted(first_text(facts, ("message", "error_message", "error"))) or "it gives no reason"
+    words = quoted(first_text(facts, ("message", "error_message", "error")))
     if facts.get("type") in OURS:
         return RunError(str(facts["type"]), f"{words}.", retry=False)
     return RunError("provider_failed", f"The run failed at the provider: {words}.", retry=False)

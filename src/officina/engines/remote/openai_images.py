@@ -13,10 +13,10 @@ from typing import Any
 from officina.engines.remote import sizes
 from officina.engines.remote.call import Answer, Call, Part
 from officina.engines.remote.inputs import inputs, passed_as_url
-from officina.engines.remote.options import Common, chosen, wrong
+from officina.engines.remote.options import CarryOut, Common, chosen, wrong
 from officina.engines.remote.orders import Orders
 from officina.engines.remote.outputs import Outputs
-from officina.engines.remote.provider import Manners, Provider
+from officina.engines.remote.provider import Manners, Provider, bearer
 from officina.engines.remote.refusal import Refusal, by_status, first_text, no_credit, nonsense
 from officina.engines.remote.sizes import Size
 from officina.engines.secrets import secret
@@ -52,7 +52,7 @@ class Options(Common, frozen=True, kw_only=True):
     """What `scale` 0 and 1 become there."""
 
 
-def prepare(options: Mapping[str, Any]) -> Any:
+def prepare(options: Mapping[str, Any]) -> CarryOut:
     """Read the options and the key; gives what carries a run out."""
     found = chosen(Options, options)
     if not all(map(sizes.read, found.sizes)):
@@ -63,9 +63,7 @@ def prepare(options: Mapping[str, Any]) -> Any:
         raise wrong(
             "pictures must be 1 to 15, multiple at least 1, and least_pixels no more than most_pixels"
         )
-    key = secret(options) if found.key_env else ""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return partial(_carry_out, found, Manners(judge, lambda _: headers, (key,) if key else ()))
+    return partial(_carry_out, found, bearer(judge, secret(options) if found.key_env else ""))
 
 
 def judge(answer: Answer) -> Refusal | None:
@@ -141,7 +139,7 @@ def _fields(options: Options, given: Mapping[str, Any]) -> tuple[dict[str, Any],
     if (wish := sizes.asked(given, options.size_field)) is not None:
         size = _size(options, wish)
         fields["size"] = str(size)
-        notes |= {"size_asked": str(wish), "size_ordered": str(size)}
+        notes |= sizes.told(wish, size)
     if isinstance(scale := given.get("scale"), (int, float)):
         if options.scale_field:
             low, high = options.scale_range

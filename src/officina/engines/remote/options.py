@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 import httpx
@@ -10,6 +10,10 @@ import msgspec
 
 from officina.errors import RunError, SettingsError
 from officina.fetch.address import Reach
+from officina.run import Result, Run
+
+CarryOut = Callable[[Run], Result]
+"""What a protocol makes of its options: it carries runs out."""
 
 How = Literal["auto", "url", "inline"]
 """How inputs reach the provider: by public URL where there is one, by URL alone, or inside the order."""
@@ -58,21 +62,29 @@ def chosen(kind: type[_O], options: Mapping[str, Any]) -> _O:
     """
     try:
         found = msgspec.convert(dict(options), kind)
-        url = httpx.URL(found.base_url)
-        Reach.parse((url.host, *found.output_hosts))
-    except (msgspec.ValidationError, httpx.InvalidURL) as error:
+    except msgspec.ValidationError as error:
         raise wrong(str(error)) from None
+    _check_url(found)
+    try:
+        Reach.parse((httpx.URL(found.base_url).host, *found.output_hosts))
     except SettingsError:
         raise wrong("base_url and output_hosts must hold host names, addresses or networks") from None
+    return found
+
+
+def _check_url(options: Common) -> None:
+    try:
+        url = httpx.URL(options.base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
     if url.scheme not in {"http", "https"} or not url.host:
         raise wrong("base_url must be an address that begins with https:// or http://")
     if url.userinfo:
         raise wrong("base_url must not hold a user name or password")
-    if url.scheme == "http" and found.key_env and url.host not in _LOOPBACK and not found.plain_http:
+    if url.scheme == "http" and options.key_env and url.host not in _LOOPBACK and not options.plain_http:
         raise wrong(
             "base_url would send the secret unencrypted; use https, or set plain_http on a safe network"
         )
-    return found
 
 
 def wrong(what: str) -> RunError:

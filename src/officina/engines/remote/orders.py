@@ -60,7 +60,7 @@ class Orders:
         if self._now.sent and not self.repeatable:
             raise RunError(
                 "provider_failed",
-                "An earlier attempt ordered this run and broke off before the provider answered. It is not "
+                "An earlier attempt ordered this run and was lost before the results were here. It is not "
                 "ordered again, since it may be paid for already; submit it anew to do so.",
                 retry=False,
             )

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from officina.engines.remote.call import Answer, Call
+from officina.engines.remote.call import ANSWER_BYTES, Answer, Call
 from officina.engines.remote.driver import GRACE_S, Driver
 from officina.engines.remote.options import Common
 from officina.engines.remote.orders import Orders
@@ -35,6 +35,14 @@ class Manners:
     judge: Judge
     authorize: Callable[[httpx.Request], Mapping[str, str]] = lambda _: {}
     secrets: tuple[str, ...] = ()
+
+
+def bearer(judge: Judge, key: str) -> Manners:
+    """The manners of a provider that wants a key in the header; no key, no header."""
+    if not key:
+        return Manners(judge)
+    headers = {"Authorization": f"Bearer {key}"}
+    return Manners(judge, lambda _: headers, (key,))
 
 
 class Unsent(Exception):
@@ -154,11 +162,11 @@ class Provider(Driver):
             body += chunk
             if len(body) > call.limit_bytes:
                 raise nonsense(f"more than {call.limit_bytes} bytes")
-        return Answer(response.status_code, response.headers, self._discreet(bytes(body), response))
+        return Answer(response.status_code, response.headers, self._discreet(bytes(body)))
 
-    def _discreet(self, body: bytes, response: httpx.Response) -> bytes:
-        """Some providers repeat the key that they refuse."""
-        if not response.is_success:
+    def _discreet(self, body: bytes) -> bytes:
+        """Some providers repeat the key that they refuse. What is long holds pictures, and no words."""
+        if len(body) <= ANSWER_BYTES:
             for secret in self._manners.secrets:
                 body = body.replace(secret.encode(), b"***")
         return body

@@ -31,59 +31,59 @@ Judge = Callable[[Answer], Refusal | None]
 
 def by_status(answer: Answer, words: str = "", *, blocked: bool = False) -> Refusal | None:
     """Judge by the HTTP status alone; `words` are the provider's own, `blocked` tells of a content filter."""
-    reason = quoted(words) or f"HTTP {answer.status}"
     if answer.ok:
         return None
+    words = words or f"HTTP {answer.status}"
     if blocked:
-        return content_refused(reason)
+        return content_refused(words)
     meaning = _MEANINGS.get(answer.status) or _MEANINGS.get(answer.status // 100) or rejected
-    return meaning(reason)
+    return meaning(words)
 
 
-def rejected(reason: str) -> Refusal:
+def rejected(words: str) -> Refusal:
     """The input is not one that the provider takes."""
-    return Refusal(
-        RunError("provider_rejected", f"The provider refused the input: {reason}."), untouched=True
-    )
+    message = f"The provider refused the input: {quoted(words)}."
+    return Refusal(RunError("provider_rejected", message), untouched=True)
 
 
-def content_refused(reason: str) -> Refusal:
+def content_refused(words: str, *, retry: bool = False) -> Refusal:
     """A content filter has spoken."""
-    message = f"The provider's content filter refused: {reason}; change the prompt or the pictures."
-    return Refusal(RunError("content_refused", message), untouched=True)
+    message = f"The provider's content filter refused: {quoted(words)}; change the prompt or the pictures."
+    return Refusal(RunError("content_refused", message, retry=retry), untouched=True)
 
 
-def unauthorized(reason: str) -> Refusal:
+def unauthorized(words: str) -> Refusal:
     """The credentials are the operator's, so the caller can do nothing."""
-    message = f"The provider refuses this server's credentials: {reason}; the operator must look into them."
+    message = f"The provider refuses this server's credentials: {quoted(words)}; tell the operator."
     return Refusal(RunError("provider_unauthorized", message), untouched=True)
 
 
-def no_credit(reason: str) -> Refusal:
+def no_credit(words: str) -> Refusal:
     """The operator's account is empty; waiting does not fill it."""
-    message = f"This server's account at the provider has no credit left: {reason}; tell the operator."
+    message = f"This server's account at the provider has no credit left: {quoted(words)}; tell the operator."
     return Refusal(RunError("provider_limited", message, retry=False), untouched=True)
 
 
-def busy(reason: str) -> Refusal:
+def busy(words: str) -> Refusal:
     """A rate, or too many runs at once; it passes."""
-    error = RunError("provider_limited", f"The provider allows no more for now: {reason}; try again later.")
-    return Refusal(error, untouched=True)
+    message = f"The provider allows no more for now: {quoted(words)}; try again later."
+    return Refusal(RunError("provider_limited", message), untouched=True)
 
 
-def failed(reason: str) -> Refusal:
-    """The provider says that it failed; whether it had begun is unknown."""
-    return Refusal(RunError("provider_failed", f"The provider failed: {reason}; try again later."))
+def failed(words: str, *, free: bool = False) -> Refusal:
+    """The provider says that it failed; `free` where it does not charge for that, however far it had come."""
+    message = f"The provider failed: {quoted(words)}; try again later."
+    return Refusal(RunError("provider_failed", message), untouched=free)
 
 
-def failed_for_nothing(reason: str) -> Refusal:
-    """The provider failed in a way for which it does not charge."""
-    return Refusal(failed(reason).error, untouched=True)
+def full(words: str) -> Refusal:
+    """The provider has no room, so it has not begun."""
+    return failed(words, free=True)
 
 
-def redirecting(reason: str) -> Refusal:
+def redirecting(words: str) -> Refusal:
     """An authorized call is never sent on to where somebody else says."""
-    message = f"The provider redirects ({reason}), which is not followed; the operator must mend base_url."
+    message = f"The provider redirects ({quoted(words)}), which is not followed; tell the operator."
     return Refusal(RunError("provider_failed", message, retry=False), untouched=True)
 
 
@@ -101,7 +101,7 @@ def quoted(words: str) -> str:
     """Give a provider's words fit to be read by a caller: one line, not long, no links, no full stop."""
     plain = _LINK.sub("(link)", " ".join(words.split()))
     short = plain if len(plain) <= MOST_CHARS else f"{plain[:MOST_CHARS]}…"
-    return short.rstrip(" .;")
+    return short.rstrip(" .;") or "it gives no reason"
 
 
 def first_text(facts: Mapping[str, Any], names: Collection[str]) -> str:
@@ -125,6 +125,6 @@ _MEANINGS: Mapping[int, Callable[[str], Refusal]] = {
     408: failed,
     429: busy,
     503: busy,
-    507: failed_for_nothing,
+    507: full,
 }
 """What an HTTP status means, or else its first digit."""

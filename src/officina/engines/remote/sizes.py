@@ -48,6 +48,11 @@ def within(size: Size, least_pixels: int, most_pixels: int, multiple: int = 1) -
     return Size(*(max(int(side * factor) // multiple, 1) * multiple for side in size))
 
 
+def told(wish: Size, ordered: Size) -> dict[str, str]:
+    """What the notes of a run say about it."""
+    return {"size_asked": str(wish), "size_ordered": str(ordered)}
+
+
 def nearest(size: Size, offered: Iterable[Size]) -> Size:
     """Choose, of the sizes on offer, the one of the nearest ratio, and of those the nearest area."""
     return min(offered, key=lambda one: (round(_apart(one, size), 3), abs(one.pixels - size.pixels)))
