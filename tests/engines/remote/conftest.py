@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from provider_double import KEY
 
 from asgi_host import Host
-
-KEY = "key-0123456789-of-the-operator"
 
 
 @pytest.fixture(scope="session")

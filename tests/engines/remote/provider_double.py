@@ -20,6 +20,7 @@ from pictures import saved
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+KEY = "key-0123456789-of-the-operator"
 PICTURE = saved("PNG")
 
 

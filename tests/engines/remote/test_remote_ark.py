@@ -6,10 +6,9 @@ import base64
 from pathlib import Path
 
 import pytest
-from bench import Bench
-from conftest import KEY
 from double_ark import RISK, ArkDouble, event
-from provider_double import PICTURE, Cut, Drop, Fault, Say, Silence
+from provider_double import KEY, PICTURE, Cut, Drop, Fault, Say, Silence
+from remote_bench import Bench
 
 from asgi_host import Host
 from pictures import saved

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench
 from double_jimeng import ACCESS_KEY, SECRET_KEY, JimengDouble, http_of, said
 from provider_double import PICTURE, Drop, Fault, Say, Silence
+from remote_bench import Bench
 
 from asgi_host import Host
 from pictures import saved

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from bench import Bench
+from remote_bench import Bench
 
 from pictures import saved
 from road.road_server import ECHO, Server, serving, start, until

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench
-from conftest import KEY
 from double_images import ImagesDouble
-from provider_double import MP4, PICTURE, Cut, Drop, Fault, Say, Silence
+from provider_double import KEY, MP4, PICTURE, Cut, Drop, Fault, Say, Silence
+from remote_bench import Bench
 
 from asgi_host import Host
 from pictures import png_of, saved

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench
+from remote_bench import Bench
 
 from officina.engines.remote import RemoteEngine
 from officina.engines.remote.call import Answer

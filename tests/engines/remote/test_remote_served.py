@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import KEY
 from double_model_api import MODEL, ModelApiDouble
-from provider_double import PICTURE
+from provider_double import KEY, PICTURE
 
 from asgi_host import Host
 from road.road_server import ECHO, serving, until
