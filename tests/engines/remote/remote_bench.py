@@ -14,7 +14,14 @@ from officina.errors import RunError
 from officina.job import new_id
 from officina.run import Result, Run, Stopped
 
-QUICK = {"first_wait_s": 0.01, "longest_wait_s": 0.03, "patience_s": 1.5, "connect_s": 2.0, "timeout_s": 2.0}
+QUICK: dict[str, Any] = {
+    "first_wait_s": 0.01,
+    "longest_wait_s": 0.03,
+    "patience_s": 1.5,
+    "connect_s": 2.0,
+    "timeout_s": 2.0,
+    "exact_size": False,
+}
 SEED_INPUT = {
     "prompt": "A beautiful girl is sitting on the boat",
     "width×height": "2048x2048(1:1)",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from double_images import ImagesDouble
+from PIL import Image
 from provider_double import KEY, MP4, PICTURE, Cut, Drop, Fault, Say, Silence
 from remote_bench import Bench
 
@@ -117,6 +119,61 @@ def test_a_size_that_is_not_made_there_becomes_the_nearest(
     notes = bench.run().notes
     assert server.order()["size"] == notes["size_ordered"] == ordered
     assert notes["size_asked"] == asked.partition("(")[0]
+
+
+@pytest.mark.parametrize(
+    ("format_", "made", "asked", "centre"),
+    [
+        ("PNG", (64, 64), (128, 128), (255, 0, 0)),
+        ("JPEG", (96, 64), (64, 64), (254, 0, 0)),
+        ("WEBP", (64, 64), (150, 64), (255, 0, 0)),
+    ],
+)
+def test_a_result_of_another_size_is_brought_to_the_one_that_was_asked_for(
+    bench: Bench,
+    server: ImagesDouble,
+    format_: str,
+    made: tuple[int, int],
+    asked: tuple[int, int],
+    centre: tuple[int, int, int],
+) -> None:
+    bench.options["exact_size"] = True
+    bench.given["width×height"] = f"{asked[0]}x{asked[1]}(1:1)"
+    server.data = [inside(_square_in_the_middle(format_, made))]
+    result = bench.run()
+    with Image.open(result.images[0]) as picture:
+        assert (picture.format, picture.size) == (format_, asked)
+        shown = picture.convert("RGB")
+        assert all(
+            abs(one - other) < 8
+            for one, other in zip(shown.getpixel((asked[0] // 2, asked[1] // 2)), centre, strict=True)
+        )
+    assert result.notes["made"] == [f"{made[0]}x{made[1]}"]
+    assert result.notes["fitted_to"] == f"{asked[0]}x{asked[1]}"
+
+
+def test_a_result_of_the_size_that_was_asked_for_is_not_touched(bench: Bench, server: ImagesDouble) -> None:
+    bench.options["exact_size"] = True
+    bench.given["width×height"] = "40x24"
+    result = bench.run()
+    assert result.images[0].read_bytes() == PICTURE
+    assert "fitted_to" not in result.notes
+
+
+def test_a_result_that_cannot_be_decoded_is_refused(bench: Bench, server: ImagesDouble) -> None:
+    bench.options["exact_size"] = True
+    head, tail = PICTURE[:60], PICTURE[-12:]
+    server.data = [inside(head + bytes(40) + tail)]
+    assert "damaged" in bench.fails("provider_failed").message
+
+
+def _square_in_the_middle(format_: str, size: tuple[int, int]) -> bytes:
+    picture = Image.new("RGB", size, "white")
+    left, top = size[0] // 2 - 16, size[1] // 2 - 16
+    picture.paste((255, 0, 0), (left, top, left + 32, top + 32))
+    file = io.BytesIO()
+    picture.save(file, format_, quality=95)
+    return file.getvalue()
 
 
 def test_results_may_lie_elsewhere(bench: Bench, server: ImagesDouble) -> None:

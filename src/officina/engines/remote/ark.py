@@ -136,7 +136,7 @@ def _carry_out(options: Options, manners: Manners, run: Run) -> Result:
     body, notes = _body(options, run)
     call = Call("POST", "/images/generations", json=body, limit_bytes=ANSWER_BYTES)
     with Provider(run, options, manners) as provider:
-        outputs = Outputs(run, provider)
+        outputs = Outputs(run, provider, sizes.asked(run.input, options.size_field))
         if orders.made:
             outputs.fetch_all(orders.made)
         else:

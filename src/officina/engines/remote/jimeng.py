@@ -151,7 +151,7 @@ def _carry_out(options: Options, manners: Manners, run: Run) -> Result:
     orders = Orders(run, f"jimeng {options.base_url} {options.req_key}", repeatable=options.repeatable)
     body, notes = _body(options, run)
     with Provider(run, options, manners) as provider:
-        outputs = Outputs(run, provider)
+        outputs = Outputs(run, provider, sizes.asked(run.input, options.size_field))
         if not orders.id:
             provider.say(0.04, "placing the order")
             call = _call("CVSync2AsyncSubmitTask", body)

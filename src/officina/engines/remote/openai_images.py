@@ -89,7 +89,7 @@ def _carry_out(options: Options, manners: Manners, run: Run) -> Result:
     fields, notes = _fields(options, run.input)
     call = _call(options, run, fields)
     with Provider(run, options, manners) as provider:
-        outputs = Outputs(run, provider)
+        outputs = Outputs(run, provider, sizes.asked(run.input, options.size_field))
         provider.say(0.1, "the provider is at work")
         urls = orders.made or provider.order(call, orders, lambda answer: _received(answer, outputs, orders))
         outputs.fetch_all(urls)

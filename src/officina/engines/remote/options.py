@@ -32,7 +32,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeout_s: float = 60.0
     """The longest silence of the provider within one call."""
     connect_s: float = 10.0
-    patience_s: float = 120.0
+    patience_s: float = 60.0
     """For how long a provider that is busy or cannot be reached is asked again within one attempt."""
     first_wait_s: float = 0.5
     longest_wait_s: float = 5.0
@@ -47,6 +47,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Hosts or CIDRs where results lie though they are private; the provider's own is always allowed."""
     prompt_field: str = "prompt"
     size_field: str = "width×height"
+    exact_size: bool = True
+    """Whether a picture of another size is brought to the one that was asked for."""
     extra: dict[str, Any] = {}
     """Members added to the provider's body as they are; they win over ours."""
 

@@ -11,9 +11,11 @@ from urllib.parse import urljoin
 import httpx
 
 from officina import __version__
+from officina.engines.remote.fitting import fit
 from officina.engines.remote.inputs import MIB
 from officina.engines.remote.provider import Provider
 from officina.engines.remote.refusal import nonsense
+from officina.engines.remote.sizes import Size
 from officina.errors import RunError
 from officina.fetch.address import AddressRefused, Reach
 from officina.fetch.guard import GuardedTransport
@@ -27,8 +29,11 @@ SILENCE_S = 30.0
 class Outputs:
     """The results of one run, in the order in which they are added."""
 
-    def __init__(self, run: Run, provider: Provider) -> None:
+    def __init__(self, run: Run, provider: Provider, wish: Size | None = None) -> None:
+        """Collect into the run's folder; `wish` is the size that was asked for, if one is to be kept."""
         options = provider.options
+        self._wish = wish if options.exact_size else None
+        self._fitted = False
         host = httpx.URL(options.base_url).host
         self._folder = run.scratch
         self._provider = provider
@@ -90,6 +95,8 @@ class Outputs:
         if cost_usd is None and price is not None:
             cost_usd = round(price * len(self), 6)
         told = {**notes, "made": self._sizes}
+        if self._fitted:
+            told["fitted_to"] = str(self._wish)
         return Result(tuple(self._images), tuple(self._videos), told, cost_usd)
 
     def _part(self) -> Path:
@@ -146,17 +153,23 @@ class Outputs:
         if kind is None or kind.kind == "audio":
             raise nonsense("a result that is neither a picture nor a video")
         if kind.kind == "image":
-            self._sizes.append(_size(part))
+            self._measure(part)
         path = part.with_suffix(kind.suffix)
         part.rename(path)
         (self._images if kind.kind == "image" else self._videos).append(path)
+
+    def _measure(self, part: Path) -> None:
+        size = _size(part)
+        self._sizes.append(str(size))
+        if self._wish is not None and size != self._wish:
+            self._fitted = fit(part, self._wish) or self._fitted
 
     def _too_large(self) -> RunError:
         message = f"A result of the provider is larger than {self._max_bytes} bytes; ask for a smaller one."
         return RunError("output_refused", message)
 
 
-def _size(path: Path) -> str:
+def _size(path: Path) -> Size:
     """The size of a picture that is whole; the checks speak of inputs, so their words are not passed on."""
     try:
         info = probe(path)
@@ -164,4 +177,4 @@ def _size(path: Path) -> str:
         check_whole(path, info)
     except RunError:
         raise nonsense("a picture that is damaged, or too large to be decoded") from None
-    return f"{info.width}x{info.height}"
+    return Size(info.width, info.height)
