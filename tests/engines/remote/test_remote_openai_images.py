@@ -212,6 +212,7 @@ def test_a_download_that_breaks_off_is_begun_anew(bench: Bench, server: ImagesDo
         ([{"url": "http://169.254.169.254/latest/meta-data"}], "output_hosts"),
         ([{"url": "http://10.0.0.1/a.png"}], "output_hosts"),
         ([{"url": "file:///etc/passwd"}], "output_hosts"),
+        ([{"url": "http://["}], "not an https URL"),
         ([{"revised_prompt": "a boat"}], "without a single result"),
     ],
 )

@@ -105,7 +105,7 @@ class Outputs:
     async def _download(self, url: str, part: Path) -> None:
         transport = GuardedTransport(self._reach, ssl_context=self._provider.tls)
         try:
-            await self._follow(transport, urljoin(self._provider.options.base_url, url), part)
+            await self._follow(transport, _joined(self._provider.options.base_url, url), part)
         except AddressRefused as refused:
             message = (
                 f"The provider keeps its result where this server does not go: {refused}; "
@@ -129,7 +129,7 @@ class Outputs:
             try:
                 if not response.has_redirect_location:
                     return await self._receive(response, part)
-                target = urljoin(str(url), response.headers["Location"])
+                target = _joined(str(url), response.headers["Location"])
             finally:
                 await response.aclose()
         raise nonsense("a result that redirects without end")
@@ -167,6 +167,13 @@ class Outputs:
     def _too_large(self) -> RunError:
         message = f"A result of the provider is larger than {self._max_bytes} bytes; ask for a smaller one."
         return RunError("output_refused", message)
+
+
+def _joined(base: str, target: str) -> str:
+    try:
+        return urljoin(base, target)
+    except ValueError:
+        return ""  # no URL at all, which its check then says
 
 
 def _size(path: Path) -> Size:
