@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from pretend_faults import Host
 from pretend_server import PretendServer
 
+from asgi_host import Host
 from officina_client import AsyncClient, AsyncRequestHandle, Client, Retry
 
 QUICK = Retry(attempts=4, first_delay_s=0.01, max_delay_s=1.0)

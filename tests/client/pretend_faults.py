@@ -1,21 +1,16 @@
-"""The ways in which the pretend server fails, and the port it fails on."""
+"""The ways in which the pretend server fails."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
-import uvicorn
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import Receive, Scope, Send
 
-Transports = dict[tuple[str, int], asyncio.Transport]
+from asgi_host import Transports, abort, departure
 
 
 @dataclass(frozen=True)
@@ -73,73 +68,6 @@ class Job:
         return self.status in {"succeeded", "failed", "cancelled"}
 
 
-class Host:
-    """A real port, served from a thread; what is behind it can be changed while it runs."""
-
-    def __init__(self) -> None:
-        self.app: ASGIApp
-        self.transports: Transports = {}
-        self.loop = asyncio.new_event_loop()
-        self._socket = _listening_socket()
-        self._uvicorn = uvicorn.Server(self._config())
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Host:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._uvicorn.should_exit = self._uvicorn.force_exit = True
-        self._thread.join(20)
-        self._socket.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def _config(self) -> uvicorn.Config:
-        transports = self.transports
-
-        class Protocol(H11Protocol):
-            def connection_made(self, transport: Any) -> None:
-                super().connection_made(transport)
-                transports[transport.get_extra_info("peername")] = transport
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.app(scope, receive, send)
-
-        return uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None)
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._uvicorn.serve(sockets=[self._socket]))
-
-
-def _listening_socket() -> socket.socket:
-    """Open a port. asyncio sends small pieces at once only where the protocol is named: here it must be."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.bind(("127.0.0.1", 0))
-    made.listen()
-    return made
-
-
-async def _abort(transports: Transports, scope: Scope, receive: Receive) -> None:
-    transports[scope["client"]].abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class Aborted(Response):
-    def __init__(self, transports: Transports):
-        super().__init__()
-        self._transports = transports
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _abort(self._transports, scope, receive)
-
-
 class Partial(Response):
     """A file that breaks off."""
 
@@ -151,7 +79,7 @@ class Partial(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body[: self._cut.after], "more_body": True})
-        await _abort(self._transports, scope, receive)
+        await abort(self._transports, scope, receive)
 
 
 class EventStream(Response):
@@ -167,7 +95,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(departure(receive))
         telling = asyncio.ensure_future(self._tell(send))
         await asyncio.wait({gone, telling}, return_when=asyncio.FIRST_COMPLETED)
         telling.cancel()

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from pretend_faults import Aborted, Cut, Drop, EventStream, Fault, Host, Job, Partial, Refuse
+from pretend_faults import Cut, Drop, EventStream, Fault, Job, Partial, Refuse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from asgi_host import Aborted, Host
 
 MODEL = "bytedance/dreamina-4-0/edit"
 AT = "2026-01-02T03:04:05.000006+00:00"

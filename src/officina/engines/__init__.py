@@ -37,6 +37,10 @@ ENGINES: Mapping[str, EngineEntry] = {
         "officina.engines.collage:CollageEngine",
         "Edits pictures on the CPU: cuts out, composes and adjusts what the prompt names.",
     ),
+    "remote": EngineEntry(
+        "officina.engines.remote:RemoteEngine",
+        "Orders the work elsewhere: RunComfy, another Officina, ModelArk, Jimeng, OpenAI images routes.",
+    ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
 
