@@ -33,6 +33,12 @@ ENGINES: Mapping[str, EngineEntry] = {
         "officina.engines.collage:CollageEngine",
         "Edits pictures on the CPU: cuts out, composes and adjusts what the prompt names.",
     ),
+    "comfyui": EngineEntry(
+        "officina.engines.comfyui.engine:ComfyUIEngine",
+        "Runs workflows on ComfyUI servers of one's own.",
+        extra="comfyui",
+        needs=("websockets",),
+    ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
 
