@@ -6,6 +6,7 @@ bytedance/dreamina-4-0/edit/
    output.json    the output schema, likewise
    example.json   an input to try; its files lie in example/
    texts/en.toml  what people read, one file for each language
+   workflow.json  for engines that run one: their option `workflow`
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ SHIPPED = Path(__file__).with_name("models")
 """The models that come with Officina."""
 
 FACTS = "model.toml"
+WORKFLOW = "workflow.json"
 FIRST = "bytedance/dreamina-4-0/edit"
 """Listed before all others."""
 
@@ -165,6 +167,15 @@ def unknown_keys(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown(facts.get("price"), Price.__struct_fields__, "price.")
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What model.toml says; the options have the workflow, where there is one."""
+    facts = read_toml(folder, FACTS)
+    options = facts.get("options", {})
+    if (folder / WORKFLOW).exists() and isinstance(options, Mapping):
+        facts["options"] = {**options, "workflow": read_json(folder, WORKFLOW)}
+    return facts
+
+
 def read_texts(folder: Path) -> dict[str, dict[str, Any]]:
     """What people read, by language."""
     return {
@@ -233,7 +244,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
 def _read(model_id: str, folder: Path) -> Entry:
     if problem := id_problem(model_id):
         raise CatalogError(problem)
-    facts = read_toml(folder, FACTS)
+    facts = read_facts(folder)
     for sentence in unknown_keys(facts):
         raise CatalogError(f"{FACTS}: {sentence}")
     schema, spec = read_schema(folder)
@@ -270,8 +281,21 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, choice: EngineChoi
     if entry is None:
         hint = did_you_mean(model_id, entries) or "; `officina models` lists those offered"
         raise CatalogError(ended(f"An engine is chosen for {model_id!r}, which is not a model here{hint}"))
-    model = msgspec.structs.replace(entry.model, engine=choice.engine, options=choice.options)
+    options = _begun_like(entries, choice.options)
+    model = msgspec.structs.replace(entry.model, engine=choice.engine, options=options)
     return Entry(model, entry.spec, entry.example_files)
+
+
+def _begun_like(entries: Mapping[str, Entry], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options that begin as those of another model, the one that their `like` names."""
+    if "like" not in options:
+        return options
+    other = entries.get(str(options["like"]))
+    if other is None:
+        hint = did_you_mean(str(options["like"]), entries)
+        raise CatalogError(ended(f"Options are to be like those of {options['like']!r}, no model here{hint}"))
+    own = {name: value for name, value in options.items() if name != "like"}
+    return {**other.model.options, **own}
 
 
 def _fits(model: Model, text: str, category: str, kind: str) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
 
-from officina.cli import options, show, target
+from officina.cli import options, show, target, workflows
 from officina.cli.exits import EPILOG, Code, Stop
+
+if TYPE_CHECKING:
+    from officina.model import Model
 
 models = typer.Typer(
     help="What can be run here; and `check`, for those who make models.",
@@ -58,6 +61,18 @@ def _local(config: Path | None) -> list[Mapping[str, Any]]:
     folders = (catalog.SHIPPED, *map(Path, settings.models))
     found = catalog.load(folders, settings.engines).entries.values()
     return [catalog.published(entry, target.address_of(settings), include_schema=True) for entry in found]
+
+
+def _served(config: Path | None, folders: Iterable[Path]) -> list[Model]:
+    """The models of the folders, or else all, each with the engine that the settings choose."""
+    from officina import catalog
+    from officina.settings import load
+
+    settings = load(config=config).settings
+    roots = (catalog.SHIPPED, *map(Path, settings.models), *folders)
+    entries = catalog.load(roots, settings.engines).entries
+    named = [model_id for root in folders for model_id, _ in catalog.find(root)] or entries
+    return [entries[model_id].model for model_id in named]
 
 
 @models.command("list")
@@ -116,17 +131,23 @@ def check(
         list[Path] | None, typer.Argument(help="Folders of models, beside the shipped one.")
     ] = None,
     *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the servers of ComfyUI for nodes and weights.")
+    ] = False,
+    config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Check the shipped models, and those of the folders, without a server; exits with 1 on findings."""
     with show.screen(as_json) as screen:
         from officina import catalog, catalog_lint
-        from officina.engines import ENGINES
+        from officina.engines import ENGINES, linters
         from officina.picture import PROBED
 
-        known = catalog_lint.Known(engines=ENGINES.keys(), formats=PROBED)
+        known = catalog_lint.Known(engines=ENGINES.keys(), formats=PROBED, options=linters())
         roots = (catalog.SHIPPED, *(folders or ()))
         findings = [finding for root in roots for finding in catalog_lint.lint(root, known)]
+        if online and not findings:
+            findings = list(workflows.online(_served(config, folders or ())))
         count = sum(len(catalog.find(root)) for root in roots if root.is_dir()) if not findings else 0
         lines = [f"{'/'.join(filter(None, (f.model, f.where)))}: {f.sentence}" for f in findings]
         screen.give(
@@ -135,6 +156,9 @@ def check(
         )
         if findings:
             raise SystemExit(Code.FAILED)
+
+
+models.command("import-comfyui", epilog=EPILOG)(workflows.import_comfyui)
 
 
 def _searchable(model: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,6 +26,8 @@ class EngineEntry:
     summary: str
     extra: str = ""
     needs: tuple[str, ...] = ()
+    lint: str = ""
+    """What finds all that is wrong with a model's options, as `module:function`; it needs no extra."""
 
 
 ENGINES: Mapping[str, EngineEntry] = {
@@ -38,6 +40,7 @@ ENGINES: Mapping[str, EngineEntry] = {
         "Runs workflows on ComfyUI servers of one's own.",
         extra="comfyui",
         needs=("websockets",),
+        lint="officina.engines.comfyui.options:problems",
     ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
@@ -58,12 +61,20 @@ def check(names: Iterable[str], table: Mapping[str, EngineEntry] = ENGINES) -> t
     return tuple(_checked(name, table) for name in names)
 
 
+def linters(table: Mapping[str, EngineEntry] = ENGINES) -> dict[str, Callable[..., Iterable[str]]]:
+    """By engine, what finds all that is wrong with the options of a model, given its input schema too."""
+    return {name: _named(entry.lint) for name, entry in table.items() if entry.lint}
+
+
 def load(name: str, options: Mapping[str, Any]) -> Engine:
     """Import an engine and make it ready; slow, and only done in the engine's own process."""
     entry = ENGINES.get(name)
-    module, _, attribute = (entry.target if entry else name).partition(":")
-    engine = getattr(importlib.import_module(module), attribute)(options)
-    return cast("Engine", engine)
+    return cast("Engine", _named(entry.target if entry else name)(options))
+
+
+def _named(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _checked(name: str, table: Mapping[str, EngineEntry]) -> str:

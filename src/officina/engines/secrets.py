@@ -14,7 +14,7 @@ from typing import Any
 from officina.errors import RunError
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
-"""In capitals, as is usual: most keys are not, so a key in the place of a name is noticed and not repeated."""
+"""In capitals, as is usual: keys seldom are, so one in the place of a name is noticed and not repeated."""
 
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -29,7 +29,7 @@ def secret(options: Mapping[str, Any], name: str = "key_env") -> str:
     variable = options.get(name)
     if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
         raise _missing(
-            f"The option {name} must be the name, in capitals, of an environment variable that holds the secret"
+            f"The option {name} must be the name, in capitals, of an environment variable with the secret"
         )
     held = os.environ.get(variable, "").strip()
     if not held:

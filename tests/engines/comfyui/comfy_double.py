@@ -61,7 +61,9 @@ class ComfyUI:
         self.number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.queue = PromptQueue(self.bench, self._say, old=old)
-        self._listening = socket.create_server(("127.0.0.1", port))
+        self._listening = socket.socket(proto=socket.IPPROTO_TCP)  # or asyncio leaves Nagle's algorithm on
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listening.bind(("127.0.0.1", port))
         self.port = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(

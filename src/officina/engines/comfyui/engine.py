@@ -21,8 +21,7 @@ from officina.engines.comfyui.follow import TO, Follower
 from officina.engines.comfyui.graph import Workflow
 from officina.engines.comfyui.listen import Listener
 from officina.engines.comfyui.options import BadOptions, Options, parse
-from officina.engines.comfyui.server import Prompt, Server
-from officina.engines.secrets import secret
+from officina.engines.comfyui.server import Prompt, Server, headers_of
 from officina.errors import RunError
 from officina.run import Result, Run, Stopped
 
@@ -43,8 +42,7 @@ class ComfyUIEngine:
             self._options = parse(options)
         except BadOptions as error:
             raise RunError("engine_unavailable", str(error), retry=False) from error
-        key = secret(options) if self._options.key_env else ""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = headers_of(options)
         self._servers = {url: Server(url, headers) for url in self._options.servers}
 
     def run(self, run: Run) -> Result:

@@ -95,7 +95,6 @@ class Options:
     servers: tuple[str, ...]
     optional: frozenset[Target]
     outputs: tuple[str, ...]
-    key_env: str
     patience_s: float
     """How long a server may be out of reach in the middle of a run before the attempt ends."""
 
@@ -119,7 +118,6 @@ def parse(given: Mapping[str, Any]) -> Options:
             servers=tuple(_server(each) for each in written.servers),
             optional=frozenset(target(each) for each in written.optional),
             outputs=written.outputs,
-            key_env=written.key_env,
             patience_s=written.patience_s,
         )
     except msgspec.ValidationError as error:

@@ -17,6 +17,7 @@ import httpx
 
 from officina.engines.comfyui.graph import Workflow
 from officina.engines.comfyui.refusal import of_prompt
+from officina.engines.secrets import secret
 from officina.errors import RunError
 
 CONNECT_S = 5.0
@@ -41,6 +42,15 @@ class State:
     at: Literal["waits", "runs", "ended", "gone"]
     ahead: int = 0
     entry: Mapping[str, Any] | None = None
+
+
+def headers_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """What goes with every call: the key that the option `key_env` names, for servers behind a proxy.
+
+    Raises:
+        RunError: `provider_unauthorized`, when the environment has no such key.
+    """
+    return {"Authorization": f"Bearer {secret(options)}"} if options.get("key_env") else {}
 
 
 class Server:
