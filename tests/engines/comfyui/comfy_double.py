@@ -59,6 +59,7 @@ class ComfyUI:
         self.loses_answers = False
         self.delay_queue_s = 0.0
         self.number = 0
+        self.max_upload_bytes = 100 * 2**20
         self._loop: asyncio.AbstractEventLoop | None = None
         self.queue = PromptQueue(self.bench, self._say, old=old)
         self._listening = socket.socket(proto=socket.IPPROTO_TCP)  # or asyncio leaves Nagle's algorithm on
@@ -123,7 +124,7 @@ class ComfyUI:
             Route("/queue", self._queue, methods=["GET", "POST"]),
             Route("/interrupt", self._interrupt, methods=["POST"]),
             Route("/history/{prompt_id}", self._history),
-            Route("/history", self._clear, methods=["POST"]),
+            Route("/history", self._histories, methods=["GET", "POST"]),
             Route("/upload/image", self._upload, methods=["POST"]),
             Route("/view", self._view),
             Route("/object_info", self._nodes),
@@ -161,6 +162,9 @@ class ComfyUI:
         self.queue.put((self.number, prompt_id, body["prompt"], extra, ends))
         if self.loses_answers:
             self.loses_answers = False
+            if self.bench.gate.is_set():  # the prompt has ended before the answer would have left
+                while prompt_id not in self.queue.history:
+                    await asyncio.sleep(0.01)
             return _Broken()
         return JSONResponse({"prompt_id": prompt_id, "number": self.number, "node_errors": node_errors})
 
@@ -192,12 +196,17 @@ class ComfyUI:
         entry = self.queue.history.get(prompt_id)
         return JSONResponse({prompt_id: entry} if entry else {})
 
-    async def _clear(self, request: Request) -> Response:
+    async def _histories(self, request: Request) -> Response:
+        if request.method == "GET":
+            most = int(request.query_params.get("max_items", 10_000))
+            return JSONResponse(dict(list(self.queue.history.items())[-most:]))
         if (await request.json()).get("clear"):
             self.queue.history.clear()
         return Response()
 
     async def _upload(self, request: Request) -> Response:
+        if int(request.headers["content-length"]) > self.max_upload_bytes:
+            return Response(status_code=413)
         form = await request.form()
         image, subfolder, kind = form["image"], str(form.get("subfolder", "")), str(form.get("type", "input"))
         assert not isinstance(image, str) and image.filename

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comfy_double import ComfyUI
+from comfy_double import ComfyUI, until
 from comfy_nodes import CLASSES
-from comfy_scene import Workflow, blended, inverted, node, side_by_side
+from comfy_scene import Workflow, blended, inverted, node, side_by_side, waiting
 from comfy_shell import Shell
 from PIL import Image
 
@@ -252,3 +252,15 @@ def test_an_imported_model_runs_from_the_command_line_to_the_node_and_back(
     with Image.open(shell.folder / "made-1.png") as made:
         assert made.size == (64, 64)
         assert made.convert("RGB").getpixel((2, 2)) == (0, 255, 255)
+
+
+def test_a_forced_cancel_interrupts_the_prompt_on_the_server(shell: Shell, comfy: ComfyUI) -> None:
+    (shell.folder / "wait.json").write_text(json.dumps(waiting()))
+    shell("models", "import-comfyui", "wait.json", "--id", "studio/wait", "--server", comfy.url)
+    with shell.serving():
+        request_id = shell("submit", "studio/wait").stdout.strip()
+        until(lambda: "Wait" in comfy.queue.ran)
+        shell("cancel", request_id, "--force")
+        until(lambda: comfy.queue.history)
+    (entry,) = comfy.queue.history.values()
+    assert entry["status"]["messages"][-1][0] == "execution_interrupted"

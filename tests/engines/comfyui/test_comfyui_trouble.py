@@ -130,6 +130,17 @@ def test_an_interrupt_by_somebody_else_is_tried_again(
     assert 'Somebody interrupted the run in ComfyUI, at the node "Slow sampler"' in error.message
 
 
+def test_a_file_that_is_too_large_for_the_server_is_told(
+    comfy: ComfyUI, engine: Engines, start: Starter, red: Path
+) -> None:
+    comfy.max_upload_bytes = 10
+    error = refused(start(engine(inverted(), PICTURE, comfy), {"image": [red]}).end)
+    assert (error.type, error.message) == (
+        "provider_rejected",
+        "A file is larger than the ComfyUI server takes.",
+    )
+
+
 # --- sockets -------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +191,16 @@ def test_an_answer_that_an_old_server_lost_orders_nothing_twice(
         until(lambda: "Slow sampler: 4 of 4" in ran.told.messages)
         old.bench.gate.set()
         assert len(ran.end().images) == 1
+        assert old.called("POST", "/prompt") == 1
+
+
+def test_an_old_server_that_was_done_before_its_answer_was_lost_is_not_asked_again(
+    tmp_path: Path, engine: Engines, start: Starter
+) -> None:
+    with comfyui(tmp_path / "old", old=True) as old:
+        old.bench.gate.set()
+        old.loses_answers = True
+        assert len(start(engine(waiting(), {}, old)).end().images) == 1
         assert old.called("POST", "/prompt") == 1
 
 
@@ -241,6 +262,19 @@ def test_a_new_attempt_does_not_take_up_what_failed(comfy: ComfyUI, engine: Engi
     comfy.bench.interrupted.set()
     refused(first.end)
     comfy.bench.gate.set()
+    again = start(engine(waiting(), {}, comfy), memo=first.told.memos[-1], attempt=2)
+    assert len(again.end().images) == 1
+    assert comfy.called("POST", "/prompt") == 2
+
+
+def test_a_new_attempt_whose_files_are_gone_runs_again(
+    comfy: ComfyUI, engine: Engines, start: Starter
+) -> None:
+    comfy.bench.gate.set()
+    first = start(engine(waiting(), {}, comfy))
+    first.end()
+    for name in comfy.pictures("output"):
+        (comfy.bench.place("output") / name).unlink()
     again = start(engine(waiting(), {}, comfy), memo=first.told.memos[-1], attempt=2)
     assert len(again.end().images) == 1
     assert comfy.called("POST", "/prompt") == 2

@@ -61,6 +61,10 @@ class ComfyUIEngine:
             server.close()
 
 
+class _Lost(Exception):
+    """What an earlier attempt sent is of no use any more."""
+
+
 class _Attempt:
     """One run of the engine."""
 
@@ -73,9 +77,8 @@ class _Attempt:
     def carry_out(self) -> Result:
         """Take up the prompt of an earlier attempt, or send one to the first server that takes it."""
         if prompt := self._earlier():
-            self._run.log("Takes up what an earlier attempt sent to ComfyUI.")
-            with self._listening(self._servers[prompt.server], prompt.client_id) as listener:
-                return self._ended(prompt, listener, self._filled({}))
+            with suppress(_Lost):
+                return self._taken_up(prompt)
         self._filled({})  # refuse what cannot be filled before anything is sent
         refused = RunError("provider_unreachable", "No ComfyUI server can be reached.")
         for server in self._by_load():
@@ -90,6 +93,21 @@ class _Attempt:
                     continue
                 return self._ended(prompt, listener, filled)
         raise refused
+
+    def _taken_up(self, prompt: Prompt) -> Result:
+        """Go on with the prompt of an earlier attempt.
+
+        Raises:
+            _Lost: its server has lost it since, or what it made.
+        """
+        self._run.log("Takes up what an earlier attempt sent to ComfyUI.")
+        with self._listening(self._servers[prompt.server], prompt.client_id) as listener:
+            try:
+                return self._ended(prompt, listener, self._filled({}))
+            except RunError as error:
+                if error.type == "provider_failed":
+                    raise _Lost from error
+                raise
 
     # --- finding a server ---------------------------------------------------------------------------------
 

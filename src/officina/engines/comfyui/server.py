@@ -7,7 +7,7 @@ into the queue first and into the history second always finds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from officina.errors import RunError
 
 CONNECT_S = 5.0
 READ_S = 60.0
+_LATELY = 20
 HASTY_S = 2.0
 """For questions that decide which server is taken, and to end our work there."""
 
@@ -147,11 +148,13 @@ class Server:
         """The prompt in the queue or the history, by its id, or by our name when the server chose the id."""
         with suppress(RunError):
             for item in (each for some in self._queue() for each in some):
-                ours = len(item) > 3 and isinstance(item[3], Mapping)
-                if item[1] == prompt.prompt_id or (ours and item[3].get("client_id") == prompt.client_id):
+                if item[1] == prompt.prompt_id or _is_by(item, prompt.client_id):
                     return Prompt(self.url, item[1], prompt.client_id)
             if self.state(prompt.prompt_id).at != "gone":
                 return prompt
+            for name, entry in self._json(self._get(f"/history?max_items={_LATELY}")).items():
+                if _is_by(entry.get("prompt") or (), prompt.client_id):
+                    return Prompt(self.url, name, prompt.client_id)
         return None
 
     def _queue(self, timeout: float = READ_S) -> tuple[list[Any], list[Any]]:
@@ -174,6 +177,8 @@ class Server:
                 "The ComfyUI server refuses us: its operator must set or renew the key (option key_env)."
             )
             raise RunError("provider_unauthorized", message)
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            raise RunError("provider_rejected", "A file is larger than the ComfyUI server takes.")
         told = _json_or_none(answer) if answer.is_success else None
         if not isinstance(told, dict):
             message = f"The ComfyUI server answered with something unexpected (status {answer.status_code})."
@@ -191,6 +196,11 @@ def _translated() -> Iterator[None]:
 
 def _unreachable() -> RunError:
     return RunError("provider_unreachable", "The ComfyUI server cannot be reached, or does not answer.")
+
+
+def _is_by(item: Sequence[Any], client_id: str) -> bool:
+    """Whether an item of the queue is a client's; its fourth part says whose it is."""
+    return len(item) > 3 and isinstance(item[3], Mapping) and item[3].get("client_id") == client_id
 
 
 def _json_or_none(answer: httpx.Response) -> object:
