@@ -228,7 +228,10 @@ def test_a_check_of_the_server_tells_what_it_lacks(shell: Shell, comfy: ComfyUI)
     facts = shell.folder / "models/studio/more/model.toml"
     facts.write_text(facts.read_text().replace("1.inputs.image", "1.inputs.picture"))
     said = shell("models", "check", "models", "--online", code=1).stdout
-    assert "The server has no node 'IPAdapter', for \"Adapter\": install what brings it." in said
+    assert (
+        "The server has no node 'IPAdapter', for \"Adapter\": update ComfyUI, or install what brings it."
+        in said
+    )
     assert "does not have 'large.safetensors' as ckpt_name of \"Weights\"" in said
     assert "has no input 'picture' at \"Subject\": mend the binding 1.inputs.picture." in said
     assert len(said.splitlines()) == 3

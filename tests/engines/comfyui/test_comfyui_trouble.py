@@ -173,6 +173,8 @@ def test_a_history_that_was_cleared_meanwhile_loses_nothing(
     comfy.queue.history = Forgetful()
     comfy.bench.gate.set()
     assert len(start(engine(waiting(), {}, comfy)).end().images) == 1
+    error = refused(start(engine(failing("no light"), {}, comfy)).end)
+    assert error.message == 'The node "Relight" failed: no light.'
 
 
 def test_an_answer_that_is_lost_orders_nothing_twice(comfy: ComfyUI, engine: Engines, start: Starter) -> None:

@@ -13,7 +13,7 @@ from officina.engines.comfyui.listen import Listener, Message
 from officina.engines.comfyui.server import Prompt, Server, State
 from officina.errors import RunError
 
-ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
+FAILURES = frozenset({"execution_error", "execution_interrupted"})
 FROM, TO = 0.05, 0.95
 """The part of a run's progress that is the server's; before it files are sent, after it they are fetched."""
 
@@ -35,9 +35,9 @@ class Progress:
         self._reached = FROM
         self.message = "sent to ComfyUI"
         self.waits = False
-        self.outputs: dict[str, Any] = {}
-        """What nodes said that they made, by node."""
         self.ended = False
+        self._outputs: dict[str, Any] = {}
+        self._failures: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def fraction(self) -> float:
@@ -50,7 +50,7 @@ class Progress:
     def hear(self, message: Message) -> None:
         """Take in a message; those of other prompts are passed over."""
         data = message["data"]
-        if data.get("prompt_id", self._prompt_id) != self._prompt_id:
+        if message["type"] == "status" or data.get("prompt_id", self._prompt_id) != self._prompt_id:
             return
         self.waits = False
         match message["type"]:
@@ -65,9 +65,12 @@ class Progress:
                 self._take_states(data.get("nodes") or {})
             case "executed":
                 self._done |= self._own([data.get("node")])
-                self.outputs[str(data.get("display_node") or data.get("node"))] = data.get("output") or {}
-            case kind if kind in ENDS:
+                self._outputs[str(data.get("display_node") or data.get("node"))] = data.get("output") or {}
+            case "execution_success":
                 self.ended = True
+            case kind if kind in FAILURES:
+                self.ended = True
+                self._failures.append((kind, data))
 
     def place(self, state: State) -> None:
         """Take in what the server says when it is asked."""
@@ -76,6 +79,12 @@ class Progress:
             self.message = f"waits in ComfyUI behind {state.ahead} other{'s' * (state.ahead != 1)}"
         elif state.at == "runs" and not self._node:
             self.message = "runs in ComfyUI"
+
+    def heard(self) -> Mapping[str, Any] | None:
+        """What the history would say, by what was heard; None when that is not enough to tell."""
+        status = {"status_str": "error", "messages": self._failures} if self._failures else None
+        told = self.ended and (self._failures or self._outputs)
+        return {"outputs": self._outputs, "status": status} if told else None
 
     def _own(self, nodes: Any) -> set[str]:
         return {str(each) for each in nodes} & self._workflow.keys()
@@ -183,7 +192,7 @@ class Follower:
             return None
         while not progress.ended and self._hear(progress, TICK_S):
             pass
-        if progress.ended and progress.outputs:
-            return {"outputs": progress.outputs}  # somebody cleared the history in the meantime
+        if heard := progress.heard():
+            return heard  # somebody cleared the history in the meantime
         message = "The ComfyUI server lost the run, as it does at a restart; it is tried again."
         raise RunError("provider_failed", message)

@@ -13,10 +13,12 @@ from officina.engines.comfyui.options import Options
 def lacks(options: Options, info: Mapping[str, Any]) -> Iterator[str]:
     """Everything that a server lacks, by what it says of its nodes, a sentence each."""
     workflow = options.workflow
-    for node, each in workflow.items():
-        if each["class_type"] not in info:
-            where = title(workflow, node)
-            yield f'has no node {each["class_type"]!r}, for "{where}": install what brings it.'
+    for kind in dict.fromkeys(each["class_type"] for each in workflow.values()):
+        if kind not in info:
+            where = next(
+                title(workflow, node) for node, each in workflow.items() if each["class_type"] == kind
+            )
+            yield f'has no node {kind!r}, for "{where}": update ComfyUI, or install what brings it.'
     bound = {at for some in options.bindings.values() for binding in some for at in binding.targets}
     yield from _choices(options, info, bound)
     for at in sorted(bound | options.optional, key=str):
