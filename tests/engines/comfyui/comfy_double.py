@@ -154,7 +154,7 @@ class ComfyUI:
         if wish is not None and str(uuid.UUID(wish)) != wish:
             return JSONResponse({"error": {"type": "invalid_prompt_id"}, "node_errors": {}}, 400)
         prompt_id = wish or str(uuid.uuid4())
-        error, ends, node_errors = validate(body["prompt"], self.bench)
+        error, ends, node_errors = validate(body["prompt"], self.bench, old=self.old)
         if error is not None:
             return JSONResponse({"error": error, "node_errors": node_errors}, 400)
         self.number += 1

@@ -226,12 +226,17 @@ class Execution:
 # --- checking a prompt before it is queued -------------------------------------------------------------------
 
 
-def validate(prompt: dict[str, Any], bench: Bench) -> tuple[Any, list[str], dict[str, Any]]:
+def validate(
+    prompt: dict[str, Any], bench: Bench, *, old: bool = False
+) -> tuple[Any, list[str], dict[str, Any]]:
     """The error of the whole, the outputs that can be made, and the errors by node."""
     ends = []
     for node, each in prompt.items():
         kind = CLASSES.get(each.get("class_type"))
         if kind is None:
+            if old:
+                message = f"Cannot execute because node {each['class_type']} does not exist."
+                return _error("invalid_prompt", message, f"Node ID '#{node}'", {}), [], {}
             title = each.get("_meta", {}).get("title", each.get("class_type"))
             message = f"Node '{title}' not found. The custom node may not be installed."
             extra = {"node_id": node, "class_type": each.get("class_type"), "node_title": title}

@@ -121,6 +121,21 @@ def test_pictures_are_called_by_the_titles_of_their_nodes_and_may_be_left_out_wh
     assert made.category == "image-to-image"
 
 
+def test_a_node_that_takes_the_prompt_twice_gets_it_twice() -> None:
+    workflow = {
+        **inverted(),
+        "4": node("CLIPTextEncodeFlux", clip_l="a boat", t5xxl="a boat", guidance=3.5, clip=["5", 0]),
+    }
+    assert propose(workflow).bindings["prompt"] == ["4.inputs.t5xxl", "4.inputs.clip_l"]
+
+
+def test_a_size_is_rounded_to_no_more_than_the_workflow_itself_keeps_to() -> None:
+    workflow = {**inverted(), "4": node("EmptyLatentImage", width=1000, height=600, batch_size=1)}
+    made = propose(workflow)
+    assert made.bindings["width×height"]["multiple"] == 8
+    assert made.properties["width×height"]["default"] == "1000x600(5:3)"
+
+
 def test_a_single_picture_is_an_image_url() -> None:
     made = propose(inverted())
     assert made.bindings == {"image_url": {"files": "1.inputs.image"}}

@@ -70,10 +70,15 @@ def test_missing_weights_are_told_by_their_name(comfy: ComfyUI, engine: Engines,
     )
 
 
-def test_a_missing_class_of_nodes_is_told(comfy: ComfyUI, engine: Engines, start: Starter) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_missing_class_of_nodes_is_told(
+    is_old: bool, tmp_path: Path, engine: Engines, start: Starter
+) -> None:
     workflow = {**waiting(), "2": node("IPAdapterApply", "Adapter", image=["1", 0])}
-    error = refused(start(engine(workflow, {}, comfy)).end)
-    assert error.message.startswith("The ComfyUI server has no node 'IPAdapterApply'")
+    with comfyui(tmp_path / "comfy", old=is_old) as comfy:
+        error = refused(start(engine(workflow, {}, comfy)).end)
+    assert error.type == "engine_unavailable"
+    assert error.message.startswith("The ComfyUI server has no node 'IPAdapterApply': ")
 
 
 def test_a_value_that_a_node_does_not_take_is_told(

@@ -22,6 +22,9 @@ PROMPTS = frozenset(
 )
 """Inputs that are texts for people to write."""
 
+TWINS: Mapping[str, str] = {"t5xxl": "clip_l", "text_g": "text_l"}
+"""Of nodes that take a prompt twice, the other input that the same text goes to."""
+
 PRIMITIVES = frozenset({"PrimitiveInt", "PrimitiveFloat", "PrimitiveBoolean"})
 SEEDS = frozenset({"seed", "noise_seed"})
 NUMBERS: Mapping[str, tuple[float, float]] = {

@@ -18,6 +18,7 @@ from officina.engines.comfyui.known import (
     PRIMITIVES,
     PROMPTS,
     SEEDS,
+    TWINS,
     Spec,
     optional_inputs,
     saves,
@@ -106,7 +107,8 @@ class _Proposing:
         for at, kind in found:
             alone = sum(each == kind for _, each in found) == 1
             name = self._free(f"{kind}_url" if alone else self._slug(at) or f"{kind}_url")
-            self._made.properties[name] = _file_field(title(self._workflow, at.node), kind)
+            label = title(self._workflow, at.node) if self._slug(at) else kind.capitalize()
+            self._made.properties[name] = _file_field(label, kind)
             self._made.bindings[name] = {"files": str(at)}
             self._made.example[name] = kind
         places = [at for at, _ in found]
@@ -146,7 +148,9 @@ class _Proposing:
         else:
             node["default"] = value[:4000]
         self._made.properties[name] = node
-        self._made.bindings[name] = str(at)
+        twin = Target(at.node, TWINS.get(at.name, ""))
+        takes_twice = isinstance(self._workflow[twin.node]["inputs"].get(twin.name), str)
+        self._made.bindings[name] = [str(at), str(twin)] if takes_twice else str(at)
         self._made.example[name] = value[:4000]
 
     def _is_negative(self, node: str) -> bool:
@@ -182,7 +186,8 @@ class _Proposing:
         size = sized[0][1]
         nodes = [node for node, each in sized if each == size]
         sides = {side: [f"{node}.inputs.{side}" for node in nodes] for side in ("width", "height")}
-        self._made.bindings[SIZE] = {**sides, "multiple": _STEP}
+        multiple = next(each for each in (_STEP, 8, 1) if size[0] % each == size[1] % each == 0)
+        self._made.bindings[SIZE] = {**sides, "multiple": multiple}
         choices = _sizes(size)
         self._made.properties[SIZE] = {
             "title": "Size",

@@ -11,6 +11,7 @@ from officina.errors import RunError
 
 _FOLDERS = re.compile(r"(?:\b[A-Za-z]:)?(?:[\\/][^\\/\s'\":,;]+)+[\\/](?=[^\\/\s])")
 _WEIGHTS = re.compile(r".+\.(safetensors|ckpt|pth?|bin|gguf|onnx|sft|pkl)", re.IGNORECASE)
+_NO_NODE = re.compile(r"node (.+) does not exist")
 _MEMORY = ("OutOfMemory", "out of memory", "OOM")
 _MAX_CHARS = 300
 _MAX_TOLD = 4
@@ -95,8 +96,9 @@ def _whole(error: object, workflow: Mapping[str, Node]) -> RunError:
         return RunError("provider_rejected", f"The ComfyUI server refused the workflow: {_short(str(error))}")
     extra = error.get("extra_info") or {}
     kind, message = error.get("type"), str(error.get("message", ""))
-    if kind == "missing_node_type" or "does not exist" in message:
-        name = extra.get("class_type") or title(workflow, str(extra.get("node_id", ""))) or message
+    found = _NO_NODE.search(message)
+    if kind == "missing_node_type" or found:
+        name = extra.get("class_type") or (found[1] if found else title(workflow, str(extra.get("node_id"))))
         return Unfit(f"The ComfyUI server has no node {name!r}: its operator must install what brings it.")
     told = ": ".join(filter(None, (message, str(error.get("details", "")))))
     return RunError("provider_rejected", f"The ComfyUI server refused the workflow: {_short(told)}")
