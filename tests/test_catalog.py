@@ -24,8 +24,11 @@ KNOWN = Known(engines=ENGINES.split(", "), formats={"jpeg", "png", "webp"})
 
 
 @pytest.fixture(scope="module")
-def both() -> Catalog:
-    return load([SHIPPED, GOOD])
+def both(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The seed's model and those of the fixtures, whatever else is shipped."""
+    shipped = tmp_path_factory.mktemp("shipped")
+    shutil.copytree(SHIPPED / catalog.FIRST, shipped / catalog.FIRST)
+    return load([shipped, GOOD])
 
 
 @pytest.fixture
@@ -172,6 +175,29 @@ def test_the_operator_chooses_the_engine_and_its_options():
     assert published(entry, "http://a")["engine"] == "remote"
 
 
+def test_options_may_begin_like_those_of_another_model(models: Path):
+    (models / CANVAS / "workflow.json").write_text('{"1": {"class_type": "LoadImage", "inputs": {}}}')
+    edit_text(models / CANVAS / "model.toml", "[options]", "[options]\nservers = []")
+    choice = EngineChoice("comfyui", {"like": CANVAS, "servers": ["http://a:8188"]})
+    chosen = load([SHIPPED, models], {catalog.FIRST: choice}).get(catalog.FIRST)
+    own = load([models]).get(CANVAS)
+    assert chosen is not None
+    assert own is not None
+    assert chosen.model.options == {**own.model.options, "servers": ["http://a:8188"]}
+    assert chosen.model.options["workflow"]["1"]["class_type"] == "LoadImage"
+
+
+def test_options_like_those_of_a_model_that_is_not_there_are_refused():
+    with pytest.raises(CatalogError, match=r"like those of 'studio/none', no model here"):
+        load([SHIPPED], {catalog.FIRST: EngineChoice("comfyui", {"like": "studio/none"})})
+
+
+def test_a_workflow_that_is_no_json_is_refused(models: Path):
+    (models / CANVAS / "workflow.json").write_text("{")
+    with pytest.raises(CatalogError, match=r"workflow\.json is not a valid JSON object"):
+        load([models])
+
+
 def test_an_engine_for_a_model_that_is_not_there_is_refused_with_a_suggestion():
     with pytest.raises(CatalogError, match='did you mean "studio/spark"'):
         load([GOOD], {"studio/sparks": EngineChoice("remote")})
@@ -269,6 +295,19 @@ def test_the_forms_of_2026_are_clean():
 def test_what_is_not_known_is_not_checked(models: Path):
     edit_text(models / CANVAS / "model.toml", '"collage"', '"home-made"')
     assert lint(models) == []
+
+
+def test_a_workflow_is_a_file_that_somebody_reads(models: Path):
+    (models / CANVAS / "workflow.json").write_text("{}")
+    assert lint(models, KNOWN) == []
+
+
+def test_an_engine_says_what_is_wrong_with_its_options(models: Path):
+    def said(options: Any, schema: Any) -> list[str]:
+        return [f"{sorted(options)} do not suit {len(schema['properties'])} fields"]
+
+    (finding,) = lint(models, Known(options={"collage": said, "remote": lambda *_: ["not asked"]}))
+    assert (finding.where, finding.sentence) == ("model.toml", "['steps'] do not suit 4 fields.")
 
 
 def test_a_thoroughly_bad_model_is_told_everything_at_once():

@@ -6,6 +6,7 @@ bytedance/dreamina-4-0/edit/
    output.json    the output schema, likewise
    example.json   an input to try; its files lie in example/
    texts/en.toml  what people read, one file for each language
+   workflow.json  for engines that run one: their option `workflow`
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ PLUG_INS = "officina.models"
 """The entry-point group under which other packages name a package of theirs that holds folders of models."""
 
 FACTS = "model.toml"
+WORKFLOW = "workflow.json"
 FIRST = "bytedance/dreamina-4-0/edit"
 """Listed before all others."""
 
@@ -195,6 +197,15 @@ def unknown_keys(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown(facts.get("price"), Price.__struct_fields__, "price.")
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What model.toml says; the options have the workflow, where there is one."""
+    facts = read_toml(folder, FACTS)
+    options = facts.get("options", {})
+    if (folder / WORKFLOW).exists() and isinstance(options, Mapping):
+        facts["options"] = {**options, "workflow": read_json(folder, WORKFLOW)}
+    return facts
+
+
 def read_texts(folder: Path) -> dict[str, dict[str, Any]]:
     """What people read, by language."""
     return {
@@ -263,7 +274,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
 def _read(model_id: str, folder: Path) -> Entry:
     if problem := id_problem(model_id):
         raise CatalogError(problem)
-    facts = read_toml(folder, FACTS)
+    facts = read_facts(folder)
     for sentence in unknown_keys(facts):
         raise CatalogError(f"{FACTS}: {sentence}")
     schema, spec = read_schema(folder)
@@ -303,7 +314,7 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
     choices = [chosen] if isinstance(chosen, EngineChoice) else chosen
     if not choices:
         raise CatalogError(f"The list of engines for {model_id!r} is empty: name one, or leave it out.")
-    first, *others = (Choice(each.engine, each.options) for each in choices)
+    first, *others = (Choice(each.engine, _begun_like(entries, each.options)) for each in choices)
     twice = [each.engine for each in others if each.engine == first.engine or others.count(each) > 1]
     if twice:
         raise CatalogError(f"The engine {twice[0]!r} is named twice for {model_id!r}: once is enough.")
@@ -311,6 +322,18 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
         entry.model, engine=first.engine, options=first.options, others=tuple(others)
     )
     return Entry(model, entry.spec, entry.example_files)
+
+
+def _begun_like(entries: Mapping[str, Entry], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options that begin as those of another model, the one that their `like` names."""
+    if "like" not in options:
+        return options
+    other = entries.get(str(options["like"]))
+    if other is None:
+        hint = did_you_mean(str(options["like"]), entries)
+        raise CatalogError(ended(f"Options are to be like those of {options['like']!r}, no model here{hint}"))
+    own = {name: value for name, value in options.items() if name != "like"}
+    return {**other.model.options, **own}
 
 
 def _fits(model: Model, text: str, category: str, kind: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +48,10 @@ class Known:
     engines: Collection[str] = ()
     formats: Collection[str] = ()
     """Names of picture formats."""
+    options: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Iterable[str]]] = field(
+        default_factory=dict
+    )
+    """For an engine, what finds all that is wrong with a model's options, given its input schema too."""
 
 
 @dataclass(slots=True)
@@ -104,7 +108,7 @@ def _reading(draft: _Draft, where: str, read: Callable[[_Draft], None]) -> Itera
 
 
 def _read_facts(draft: _Draft) -> None:
-    draft.facts = catalog.read_toml(draft.folder, catalog.FACTS)
+    draft.facts = catalog.read_facts(draft.folder)
 
 
 def _read_schema(draft: _Draft) -> None:
@@ -171,6 +175,14 @@ def _unknown_names(model: Model, known: Known) -> Iterator[str]:
         if known.formats and name not in known.formats:
             hint = did_you_mean(name, known.formats)
             yield f"No format is called {show(name)}; known: {', '.join(sorted(known.formats))}{hint}"
+
+
+def _check_options(draft: _Draft) -> Iterator[_Remark]:
+    facts = draft.facts or {}
+    check = draft.known.options.get(str(facts.get("engine")))
+    options = facts.get("options", {})
+    if check is not None and draft.spec is not None and isinstance(options, dict):
+        yield from ((catalog.FACTS, sentence) for sentence in check(options, draft.schema))
 
 
 def _check_texts(draft: _Draft) -> Iterator[_Remark]:
@@ -262,7 +274,7 @@ def _as_uploads(value: Any, name: str, spec: InputSpec) -> Any:
 
 
 def _check_files(draft: _Draft) -> Iterator[_Remark]:
-    read = {catalog.FACTS, *_PARTS}
+    read = {catalog.FACTS, catalog.WORKFLOW, *_PARTS}
     if draft.example is not None and draft.spec is not None:
         read |= set(catalog.local_names(draft.example, draft.spec.media))
     for path in _files_of(draft.folder):
@@ -295,6 +307,7 @@ def _folders_without_facts(root: Path) -> Iterator[Finding]:
 _CHECKS: tuple[Callable[[_Draft], Iterator[_Remark]], ...] = (
     _check_id,
     _check_facts,
+    _check_options,
     _check_texts,
     _check_fields,
     _check_rules,

@@ -260,13 +260,17 @@ RUN_ERRORS: Mapping[str, RunErrorType] = {
     "deadline_exceeded": RunErrorType("The run took longer than the model allows.", retry=True),
     "output_refused": RunErrorType("The engine gave something that is not a picture or is too large."),
     # providers behind a remote engine
-    "provider_unreachable": RunErrorType("The provider could not be reached, or did not answer.", retry=True),
+    "provider_unreachable": RunErrorType(
+        "The provider could not be reached, or did not answer.", retry=True, elsewhere=True
+    ),
     "provider_rejected": RunErrorType("The provider refused the input."),
     "provider_unauthorized": RunErrorType(
-        "The operator's credentials are missing, or the provider refuses them."
+        "The operator's credentials are missing, or the provider refuses them.", elsewhere=True
     ),
-    "provider_limited": RunErrorType("The provider allows no more for now: a rate or a quota.", retry=True),
-    "provider_failed": RunErrorType("The provider failed, or answered nonsense.", retry=True),
+    "provider_limited": RunErrorType(
+        "The provider allows no more for now: a rate or a quota.", retry=True, elsewhere=True
+    ),
+    "provider_failed": RunErrorType("The provider failed, or answered nonsense.", retry=True, elsewhere=True),
     "content_refused": RunErrorType(
         "A content filter of the provider or the model refused the input or the result."
     ),

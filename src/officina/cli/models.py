@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
 
-from officina.cli import options, show, target
+from officina.cli import options, show, target, workflows
 from officina.cli.exits import EPILOG, Code, Stop
+
+if TYPE_CHECKING:
+    from officina.model import Model
 
 models = typer.Typer(
     help="What can be run here; and `check`, for those who make models.",
@@ -57,6 +60,18 @@ def _local(config: Path | None) -> list[Mapping[str, Any]]:
     settings = load(config=config).settings
     found = catalog.load(catalog.folders(settings.models), settings.engines).entries.values()
     return [catalog.published(entry, target.address_of(settings), include_schema=True) for entry in found]
+
+
+def _served(config: Path | None, folders: Iterable[Path]) -> list[Model]:
+    """The models of the folders, or else all, each with the engine that the settings choose."""
+    from officina import catalog
+    from officina.settings import load
+
+    settings = load(config=config).settings
+    roots = (*catalog.folders(settings.models), *folders)
+    entries = catalog.load(roots, settings.engines).entries
+    named = [model_id for root in folders for model_id, _ in catalog.find(root)] or entries
+    return [entries[model_id].model for model_id in named]
 
 
 @models.command("list")
@@ -115,17 +130,24 @@ def check(
         list[Path] | None, typer.Argument(help="Folders of models, beside the shipped one.")
     ] = None,
     *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the servers of ComfyUI for nodes and weights.")
+    ] = False,
+    config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Check the shipped models, and those of the folders, without a server; exits with 1 on findings."""
     with show.screen(as_json) as screen:
         from officina import catalog, catalog_lint
         from officina.engines import known as known_engines
+        from officina.engines import linters
         from officina.picture import PROBED
 
-        known = catalog_lint.Known(engines=known_engines().keys(), formats=PROBED)
+        known = catalog_lint.Known(engines=known_engines().keys(), formats=PROBED, options=linters())
         roots = (catalog.SHIPPED, *(folders or ()))
         findings = [finding for root in roots for finding in catalog_lint.lint(root, known)]
+        if online and not findings:
+            findings = list(workflows.online(_served(config, folders or ())))
         count = sum(len(catalog.find(root)) for root in roots if root.is_dir()) if not findings else 0
         lines = [f"{'/'.join(filter(None, (f.model, f.where)))}: {f.sentence}" for f in findings]
         screen.give(
@@ -134,6 +156,9 @@ def check(
         )
         if findings:
             raise SystemExit(Code.FAILED)
+
+
+models.command("import-comfyui", epilog=EPILOG)(workflows.import_comfyui)
 
 
 def _searchable(model: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
@@ -30,6 +30,8 @@ class EngineEntry:
     needs: tuple[str, ...] = ()
     lacks: str = ""
     """`module:function` that tells, from a model's options, what this machine lacks; "" for nothing."""
+    lint: str = ""
+    """What finds all that is wrong with a model's options, as `module:function`; it needs no extra."""
 
 
 ENGINES: Mapping[str, EngineEntry] = {
@@ -40,6 +42,15 @@ ENGINES: Mapping[str, EngineEntry] = {
     "remote": EngineEntry(
         "officina.engines.remote:RemoteEngine",
         "Orders the work elsewhere: RunComfy, another Officina, ModelArk, Jimeng, OpenAI images routes.",
+        lacks="officina.engines.remote.engine:lacks",
+    ),
+    "comfyui": EngineEntry(
+        "officina.engines.comfyui.engine:ComfyUIEngine",
+        "Runs workflows on ComfyUI servers of one's own.",
+        extra="comfyui",
+        needs=("websockets",),
+        lint="officina.engines.comfyui.options:problems",
+        lacks="officina.engines.comfyui.reach:lacks",
     ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
@@ -85,6 +96,11 @@ def check(names: Iterable[str], table: Mapping[str, EngineEntry] | None = None) 
         MissingExtra: something that an engine needs is not installed.
     """
     return tuple(_checked(name, table or known()) for name in names)
+
+
+def linters(table: Mapping[str, EngineEntry] = ENGINES) -> dict[str, Callable[..., Iterable[str]]]:
+    """By engine, what finds all that is wrong with the options of a model, given its input schema too."""
+    return {name: _attribute(entry.lint) for name, entry in table.items() if entry.lint}
 
 
 def load(name: str, options: Mapping[str, Any]) -> Engine:

@@ -23,6 +23,15 @@ PROTOCOLS: Mapping[str, str] = {
 """Every protocol that we speak, by its name in the options, and the module that speaks it."""
 
 
+def lacks(options: Mapping[str, Any]) -> str:
+    """What this machine lacks to order work with these options, as the end of a sentence; "" for nothing."""
+    try:
+        RemoteEngine(options)
+    except RunError as error:
+        return error.message.rstrip(".")
+    return ""
+
+
 class RemoteEngine:
     """Has a provider do the work: orders it once, waits, brings the results into the run's folder."""
 

@@ -86,7 +86,8 @@ class Orders:
 
     def _keep(self, **changed: object) -> None:
         self._now = msgspec.structs.replace(self._now, **changed)
-        self._run.remember(_written(self._now))
+        # What comes to nothing is forgotten, so that another engine may take the job over.
+        self._run.remember("" if self._now == Order(self._now.to) else _written(self._now))
 
 
 def _written(order: Order) -> str:
