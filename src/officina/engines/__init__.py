@@ -33,6 +33,12 @@ ENGINES: Mapping[str, EngineEntry] = {
         "officina.engines.collage:CollageEngine",
         "Edits pictures on the CPU: cuts out, composes and adjusts what the prompt names.",
     ),
+    "diffusers": EngineEntry(
+        "officina.engines.diffusers:DiffusersEngine",
+        "Runs open-weight picture models of the diffusers library on a GPU of this machine.",
+        extra="diffusers",
+        needs=("torch", "diffusers", "transformers"),
+    ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
 
