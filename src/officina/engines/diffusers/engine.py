@@ -168,7 +168,7 @@ class _Job:
         )
 
     def loading(self, seconds: float) -> None:
-        """Tell of weights on their way; as nobody knows how long that is, what is left is halved again and again."""
+        """Tell of weights on their way; how long it takes is unknown, so some is always left."""
         share = 1 - 0.5 ** (seconds / _HALF_LOADED_S)
         self.run.progress(0.02 + (_LOADED - 0.02) * share, f"loading the weights, {seconds:.0f} s")
 

@@ -57,7 +57,7 @@ class Errands:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
 
     def begin(self, work: Callable[[], object]) -> None:
-        """Start an errand that nobody waits for: whoever needs what it makes tries it again, and is told why not."""
+        """Start an errand that nobody waits for: whoever needs it tries it again, and is told why not."""
         self._thread.submit(_free_of_frames, work)
 
     def run(
