@@ -25,7 +25,7 @@ HAS_TORCHVISION = importlib.util.find_spec("torchvision") is not None
 collect_ignore = ["test_qwen_refused.py"] if HAS_TORCHVISION else ["test_qwen_edit.py"]
 """Qwen's picture processor needs torchvision: where it is, Qwen is run; where it is not, its refusal is."""
 
-THREADS = 2
+THREADS = 1
 
 
 def pytest_report_header() -> str:

@@ -1,4 +1,4 @@
-"""`officina models`: what can be run, and whether the folders of models are in order."""
+"""`officina models`: what can be run, whether the folders of models are in order, and their weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 
-from officina.cli import options, show, target
+from officina.cli import options, pull, show, target
 from officina.cli.exits import EPILOG, Code, Stop
 
 models = typer.Typer(
-    help="What can be run here; and `check`, for those who make models.",
+    help="What can be run here, and the weights for it; and `check`, for those who make models.",
     no_args_is_help=True,
     add_completion=False,
     epilog=EPILOG,
@@ -135,6 +135,9 @@ def check(
         )
         if findings:
             raise SystemExit(Code.FAILED)
+
+
+models.command("pull")(pull.pull)
 
 
 def _searchable(model: Mapping[str, Any]) -> str:

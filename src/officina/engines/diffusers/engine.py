@@ -92,9 +92,7 @@ class DiffusersEngine:
         self._errands.run(self._let_go, job.telling("freeing memory", _LOADED))
         if lighter is None:
             raise _too_much(job)
-        job.run.log(
-            "There was not enough memory; this is a second try that keeps less of the model on the device."
-        )
+        job.run.log("There was not enough memory; this is a second try, in a slower way that takes less.")
         self._plans[name] = lighter
         try:
             return self._all(job, lighter), lighter
@@ -222,7 +220,7 @@ def _too_much(job: _Job) -> RunError:
     return RunError(
         "out_of_memory",
         f"Rendering {job.size.rendered} with {len(job.references)} pictures needs more memory than this "
-        f"worker has, even with the model kept off the device; a smaller size{several} may fit.",
+        f"worker has, even in the slower way that takes less; a smaller size{several} may fit.",
         retry=False,
     )
 

@@ -106,10 +106,12 @@ def _place(weights: str, revision: str) -> Path | None:
         folder = Path(weights).expanduser()
         return folder if folder.is_dir() else None
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(weights, revision=revision or None, local_files_only=True))
+    except IncompleteSnapshotError as error:
+        return Path(error.snapshot_path)  # without what no pipeline needs; `missing` tells of the rest
     except LocalEntryNotFoundError:
         return None
 
