@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,23 @@ import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
+    QwenImageTransformer2DModel,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM, Qwen3Model
+from transformers import (
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+)
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
 VISION = ["<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
@@ -98,6 +108,51 @@ def z_image(folder: Path) -> Path:
     return _saved(pipe, folder)
 
 
+def qwen_edit(folder: Path) -> Path:
+    """A Qwen-Image-Edit pipeline, part by part; its picture processor needs torchvision only to be loaded."""
+    torch.manual_seed(0)
+    words = tokenizer(VISION)
+    parts: dict[str, Any] = {
+        "scheduler": FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        "text_encoder": Qwen2_5_VLForConditionalGeneration(_text_and_sight(words)),
+        "tokenizer": words,
+        "transformer": QwenImageTransformer2DModel(
+            in_channels=16,
+            out_channels=4,
+            num_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=3,
+            joint_attention_dim=16,
+            axes_dims_rope=(8, 4, 4),
+        ),
+        "vae": AutoencoderKLQwenImage(
+            base_dim=8,
+            z_dim=4,
+            dim_mult=[1, 2, 4, 4],
+            num_res_blocks=1,
+            latents_mean=[0.0] * 4,
+            latents_std=[1.0] * 4,
+        ),
+    }
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+    words.save_pretrained(folder / "processor")
+    sight = {
+        "patch_size": 14,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        "min_pixels": 784,
+        "max_pixels": 12544,
+    }
+    for kind, named in (("image", "preprocessor_config"), ("video", "video_preprocessor_config")):
+        facts = {**sight, f"{kind}_processor_type": f"Qwen2VL{kind.title()}Processor"}
+        _write(folder / "processor" / f"{named}.json", {**facts, "processor_class": "Qwen2VLProcessor"})
+    classes = {name: [_library(part), type(part).__name__] for name, part in parts.items()}
+    classes["processor"] = ["transformers", "Qwen2VLProcessor"]
+    _write(folder / "model_index.json", {"_class_name": "QwenImageEditPlusPipeline", **classes})
+    return folder
+
+
 def tokenizer(extra: list[str] | None = None) -> Qwen2Tokenizer:
     """A byte-level tokenizer of some three hundred tokens, trained on a few sentences."""
     special = [*SPECIAL, *(extra or [])]
@@ -130,6 +185,38 @@ def _text(vocabulary: int, *, layers: int) -> Qwen3Config:
         head_dim=8,
         max_position_embeddings=1024,
     )
+
+
+def _text_and_sight(words: Qwen2Tokenizer) -> Qwen2_5_VLConfig:
+    text = {
+        "vocab_size": len(words) + 16,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6},
+    }
+    sight = {"depth": 2, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 16}
+    marks = {
+        f"{kind}_token_id": words.convert_tokens_to_ids(f"<|{name}|>")
+        for kind, name in (
+            ("image", "image_pad"),
+            ("video", "video_pad"),
+            ("vision_start", "vision_start"),
+            ("vision_end", "vision_end"),
+        )
+    }
+    return Qwen2_5_VLConfig(text_config=text, vision_config=sight, **marks)
+
+
+def _library(part: Any) -> str:
+    return type(part).__module__.partition(".")[0]
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 def _saved(pipe: Any, folder: Path) -> Path:

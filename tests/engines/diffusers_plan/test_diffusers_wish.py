@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from officina import catalog
 from officina.engines.diffusers import recipe, wish
 from officina.engines.diffusers.recipe import Recipe
 from officina.errors import RunError
 
+REPOSITORY = Path(__file__).parents[3]
 OPTIONS: dict[str, Any] = {
     "weights": "studio/painter",
     "licence": "Apache-2.0",
@@ -156,3 +160,22 @@ def test_options_that_are_missing_are_named() -> None:
 
 def test_a_recipe_survives_its_own_options() -> None:
     assert isinstance(recipe.read(GUIDED).variant(""), Recipe)
+
+
+def test_the_example_settings_are_those_of_the_model_that_they_stand_for() -> None:
+    example = tomllib.loads((REPOSITORY / "examples" / "gpu.toml").read_text(encoding="utf-8"))
+    (choice,) = example["engines"].values()
+    klein = dict(SHIPPED)["black-forest-labs/flux-2-klein-4b/edit"]
+    shown = {"licence_url": "", "download_gb": 0.0}
+    assert replace(recipe.read(klein.options), **shown) == recipe.read(choice["options"])
+
+
+def test_the_guide_tells_every_option_and_the_figures_of_every_shipped_model() -> None:
+    guide = (REPOSITORY / "docs" / "how-to" / "serve-a-gpu-model.md").read_text(encoding="utf-8")
+    assert [name for name in Recipe.__struct_fields__ if f"`{name}`" not in guide] == []
+    for model_id, model in SHIPPED:
+        found = recipe.read(model.options)
+        figures = (found.download_gb, found.memory.resident, found.memory.offload)
+        row = " | ".join([*(f"{each:g} GB" for each in figures), str(found.steps)])
+        assert f"| `{model_id}` |" in guide
+        assert f"| {found.licence} | {row} |" in guide
