@@ -62,6 +62,13 @@ def test_several_pictures_differ_and_each_can_be_made_again_alone(
     assert "picture 3 of 3, step 2 of 2" in several.messages or "picture 3 of 3, decoding" in several.messages
 
 
+def test_on_a_cpu_the_caller_is_warned(engine: DiffusersEngine, start: Runner) -> None:
+    done = start(engine)
+    assert done.lines[0].startswith("No GPU was found, so this runs on the CPU")
+    assert done.notes["warning"] == done.lines[0]
+    assert done.notes["device"] == "cpu"
+
+
 def test_force_single_gives_one(engine: DiffusersEngine, start: Runner) -> None:
     assert len(start(engine, num_images=3, force_single=True).images) == 1
 

@@ -151,9 +151,10 @@ def test_weights_that_the_hub_does_not_have_are_an_error_with_a_sentence(desk: D
     assert "The hub has no such weights as studio/potter" in done.stderr
 
 
-def test_a_hub_that_does_not_answer_is_an_error_with_a_sentence(desk: Desk) -> None:
-    desk.environment["HF_ENDPOINT"] = "http://127.0.0.1:1"
+def test_a_hub_that_must_not_be_asked_is_an_error_with_a_sentence(desk: Desk) -> None:
+    desk.environment["HF_HUB_OFFLINE"] = "1"
     done = desk.pull(MODEL, "--yes")
     assert done.returncode == 69, done.stderr
     assert "The hub cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
+    assert desk.sent == []

@@ -48,7 +48,7 @@ def test_exceptions_are_told_apart(error: Exception, meaning: type | None) -> No
 
 @pytest.fixture
 def errands() -> Iterator[Errands]:
-    started = Errands()
+    started = Errands("device")
     yield started
     started.close()
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -25,10 +26,10 @@ from officina.engines.diffusers.wish import Wish
 from officina.errors import RunError
 from officina.run import Result, Run
 
+_READ = 0.02
 _LOADED = 0.25
 """The share of a run's progress that ends with loading; steps fill the rest."""
 _HALF_LOADED_S = 20.0
-_WRITTEN = 0.97
 
 
 class DiffusersEngine:
@@ -46,20 +47,23 @@ class DiffusersEngine:
         self._machine = look()
         self._plans: dict[str, Plan] = {}
         self._shelf: Shelf[Pipeline] = Shelf(Pipeline.close)
-        self._errands = Errands()
+        self._device = Errands("device")
+        self._desk = Errands("pictures")
         plan = self._plan("", self._recipe)
         if plan.warning:
             sys.stderr.write(f"WARNING: {plan.warning}\n")
-        self._errands.begin(partial(self._warm, self._recipe, folder, plan))
+        self._device.begin(partial(self._warm, self._recipe, folder, plan))
 
     def run(self, run: Run) -> Result:
         """Make the pictures that the input asks for."""
         name = wish.variant(run.input)
         chosen = self._recipe.variant(name)
         asked = wish.read(run.input, chosen, run.files.keys())
-        run.progress(0.01, "reading the pictures")
         paths = [path for each in run.files.values() for path in each]
-        references = pictures.read_all(paths, chosen.references)
+        references = self._desk.run(
+            partial(pictures.read_all, paths, chosen.references),
+            lambda _: run.progress(_READ, "reading the pictures"),
+        )
         job = _Job(run, asked, chosen, references, _size(asked, chosen, references))
         try:
             made, plan = self._made(job, name)
@@ -68,13 +72,13 @@ class DiffusersEngine:
             raise RunError(
                 "engine_failed", "The device reported an error, and works again.", retry=True
             ) from error
-        run.progress(_WRITTEN, "writing")
-        paths = [pictures.write(each, run.scratch, n) for n, each in enumerate(made, start=1)]
-        return Result(images=tuple(paths), notes=job.notes(plan))
+        run.progress(1.0, "done")
+        return Result(images=tuple(made), notes=job.notes(plan))
 
     def close(self) -> None:
         """Let go of everything; for those who start engines in their own process."""
-        self._errands.close()
+        self._device.close()
+        self._desk.close()
         self._shelf.clear()
 
     def _plan(self, name: str, chosen: Recipe) -> Plan:
@@ -82,14 +86,16 @@ class DiffusersEngine:
             self._plans[name] = choose(self._machine, chosen.memory, chosen.device, chosen.dtype)
         return self._plans[name]
 
-    def _made(self, job: _Job, name: str) -> tuple[list[Image.Image], Plan]:
+    def _made(self, job: _Job, name: str) -> tuple[list[Path], Plan]:
         """Make the pictures; once more with a lighter plan, which then stays, when memory runs out."""
         plan = self._plan(name, job.recipe)
+        if plan.warning:
+            job.run.log(plan.warning)
         try:
             return self._all(job, plan), plan
         except OutOfMemory:
             lighter = plan.lighter
-        self._errands.run(self._let_go, job.telling("freeing memory", _LOADED))
+        self._device.run(self._let_go, job.telling("freeing memory", _LOADED))
         if lighter is None:
             raise _too_much(job)
         job.run.log("There was not enough memory; this is a second try, in a slower way that takes less.")
@@ -98,22 +104,25 @@ class DiffusersEngine:
             return self._all(job, lighter), lighter
         except OutOfMemory:
             pass
-        self._errands.run(self._let_go, job.telling("freeing memory", _LOADED))
+        self._device.run(self._let_go, job.telling("freeing memory", _LOADED))
         raise _too_much(job)
 
-    def _all(self, job: _Job, plan: Plan) -> list[Image.Image]:
+    def _all(self, job: _Job, plan: Plan) -> list[Path]:
         folder = weights.find(job.recipe)
-        pipeline = self._errands.run(partial(self._warm, job.recipe, folder, plan), job.loading)
+        pipeline = self._device.run(partial(self._warm, job.recipe, folder, plan), job.loading)
         return [self._one(job, pipeline, number) for number in range(job.wish.count)]
 
-    def _one(self, job: _Job, pipeline: Pipeline, number: int) -> Image.Image:
+    def _one(self, job: _Job, pipeline: Pipeline, number: int) -> Path:
         order = job.order(number)
-        picture = self._errands.run(
+        picture = self._device.run(
             partial(pipeline.make, order), partial(job.stepping, order.steps, number), order.steps
         )
-        return pictures.fitted(picture, job.size.delivered)
+        return self._desk.run(
+            partial(pictures.write, picture, job.size.delivered, job.run.scratch, number + 1),
+            partial(job.writing, number),
+        )
 
-    def _warm(self, chosen: Recipe, folder: Any, plan: Plan) -> Pipeline:
+    def _warm(self, chosen: Recipe, folder: Path, plan: Plan) -> Pipeline:
         """The pipeline of these weights, loaded now unless it is warm. In the device's thread."""
         key = (str(folder), plan)
         if (warm := self._shelf.get(key)) is not None:
@@ -168,15 +177,17 @@ class _Job:
     def loading(self, seconds: float) -> None:
         """Tell of weights on their way; how long it takes is unknown, so some is always left."""
         share = 1 - 0.5 ** (seconds / _HALF_LOADED_S)
-        self.run.progress(0.02 + (_LOADED - 0.02) * share, f"loading the weights, {seconds:.0f} s")
+        self.run.progress(_READ + (_LOADED - _READ) * share, f"loading the weights, {seconds:.0f} s")
 
     def stepping(self, steps: Steps, number: int, _seconds: float) -> None:
         """Tell which picture is at which step."""
         done = min(steps.done, steps.total)
-        share = (number + done / (steps.total + 1)) / self.wish.count  # the last part is decoding
-        which = f"picture {number + 1} of {self.wish.count}, " if self.wish.count > 1 else ""
         what = "decoding" if done == steps.total else f"step {done + 1} of {steps.total}"
-        self.run.progress(_LOADED + (_WRITTEN - _LOADED) * share, which + what)
+        self._making(number + done / (steps.total + 2), number, what)  # what is left is decoding and writing
+
+    def writing(self, number: int, _seconds: float) -> None:
+        """Tell that a picture is brought to size and written."""
+        self._making(number + (self.wish.steps + 1) / (self.wish.steps + 2), number, "writing")
 
     def telling(self, message: str, fraction: float) -> Callable[[float], None]:
         """What tells one thing for as long as it takes."""
@@ -198,6 +209,10 @@ class _Job:
             told["warning"] = plan.warning
         return told
 
+    def _making(self, made: float, number: int, what: str) -> None:
+        which = f"picture {number + 1} of {self.wish.count}, " if self.wish.count > 1 else ""
+        self.run.progress(_LOADED + (1 - _LOADED) * made / self.wish.count, which + what)
+
     def _adapter(self) -> Adapter | None:
         if not self.wish.lora:
             return None
@@ -216,11 +231,13 @@ def _size(asked: Wish, chosen: Recipe, references: list[Image.Image]) -> _Sizes:
 
 
 def _too_much(job: _Job) -> RunError:
-    several = " and fewer pictures" if len(job.references) > 1 else ""
+    count = len(job.references)
+    beside = f" with {count} picture{'s' * (count > 1)} beside the prompt" if count else ""
+    fewer = " and fewer pictures" if count > 1 else ""
     return RunError(
         "out_of_memory",
-        f"Rendering {job.size.rendered} with {len(job.references)} pictures needs more memory than this "
-        f"worker has, even in the slower way that takes less; a smaller size{several} may fit.",
+        f"Rendering {job.size.rendered}{beside} needs more memory than this worker has, even in the slower "
+        f"way that takes less; a smaller size{fewer} may fit.",
         retry=False,
     )
 

@@ -47,14 +47,14 @@ class Steps:
 
 
 class Errands:
-    """The one thread that touches the device; errands run in it one after the other.
+    """One thread of that name; errands run in it one after the other.
 
     Whoever waits goes on asking whether the run shall stop. When it shall, the errand is left behind: it ends
     by itself, and the next one waits for that. So a warm pipeline outlives a stopped run.
     """
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     def begin(self, work: Callable[[], object]) -> None:
         """Start an errand that nobody waits for: whoever needs it tries it again, and is told why not."""

@@ -45,10 +45,10 @@ def fitted(picture: Image.Image, wanted: Size) -> Image.Image:
     return large.crop((left, top, left + wanted.width, top + wanted.height))
 
 
-def write(picture: Image.Image, folder: Path, number: int) -> Path:
-    """Write a picture as JPEG in full colour; numbers begin with 1."""
+def write(picture: Image.Image, wanted: Size, folder: Path, number: int) -> Path:
+    """Bring a picture to that size and write it as JPEG in full colour; numbers begin with 1."""
     path = folder / f"output-{number}.jpg"
-    picture.save(path, quality=QUALITY, subsampling=0)
+    fitted(picture, wanted).save(path, quality=QUALITY, subsampling=0)
     return path
 
 
