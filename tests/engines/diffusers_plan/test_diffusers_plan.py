@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from officina.engines.diffusers.machine import ram_gb
 from officina.engines.diffusers.plan import Card, Machine, Plan, budget_gb, choose
 from officina.engines.diffusers.recipe import Memory
 from officina.errors import RunError
@@ -105,3 +108,13 @@ def _ways(plan: Plan) -> list[tuple[str, bool]]:
         found.append((lighter.offload, lighter.tiles))
         plan = lighter
     return found
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("max\n", None), ("2000000000\n", 2.0)])
+def test_a_container_may_use_less_ram_than_there_is(
+    limit: str, expected: float | None, tmp_path: Path
+) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+    installed = ram_gb(tmp_path / "there is none")
+    assert ram_gb(tmp_path / "memory.max") == (expected or installed)
+    assert installed > 2
