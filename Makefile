@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+TORCH := .venv-torch/bin
 
-.PHONY: demo serve test check bench crash lock clean
+.PHONY: demo serve test test-torch check bench bench-torch crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -13,6 +14,9 @@ serve: .venv/base  ## A server on this machine, with its data in ./officina-data
 
 test: .venv/dev  ## Everything that tests itself without further downloads.
 	$(BIN)/pytest
+
+test-torch: .venv-torch/ready  ## The diffusers engine on tiny random pipelines, in an environment with torch.
+	$(TORCH)/pytest tests-torch
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .
@@ -24,6 +28,9 @@ check: .venv/dev  ## Format, lint, types, floors, models.
 bench: .venv/dev  ## Benchmarks, as ratios against something measured in the same run.
 	$(BIN)/python benchmarks/http.py
 
+bench-torch: .venv-torch/ready  ## What the diffusers engine takes beside the bare call of its pipeline.
+	$(TORCH)/python -m benchmarks.diffusers_overhead
+
 crash: .venv/dev  ## 300 kills of everything under load; prints what was kept.
 	$(BIN)/python tests/crash/crash.py --kills 300
 
@@ -34,7 +41,7 @@ lock:  ## For maintainers: pin every dependency again (needs uv).
 		--no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements/dev.txt -c requirements/base.txt
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-torch .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -48,4 +55,12 @@ clean:
 
 .venv/dev: requirements/dev.txt .venv/base
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Without hashes: torch has other files, with other hashes, for each kind of device.
+.venv-torch/ready: requirements/torch.txt requirements/base.txt pyproject.toml
+	$(PYTHON) -m venv .venv-torch
+	$(TORCH)/pip install --quiet --require-hashes -r requirements/base.txt
+	$(TORCH)/pip install --quiet -r requirements/torch.txt
+	$(TORCH)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -97,8 +97,9 @@ def test_the_seed_model_takes_its_own_published_example(both: Catalog):
 
 
 def test_the_seed_is_listed_first_and_the_others_by_id(both: Catalog):
-    assert list(both.entries) == [
-        "bytedance/dreamina-4-0/edit",
+    first, *others = both.entries
+    assert first == "bytedance/dreamina-4-0/edit"
+    assert [each for each in others if each.startswith("studio/")] == [
         "studio/canvas-5.0-pro/edit",
         "studio/filmstrip/image-to-video",
         "studio/spark",
@@ -135,8 +136,8 @@ def test_search_finds_by_text_category_and_kind(both: Catalog, query: dict[str, 
 
 
 def test_a_page_tells_how_many_there_are_in_all(both: Catalog):
-    entries, total = both.search(limit=2, offset=4)
-    assert (len(entries), total) == (1, 5)
+    entries, total = both.search("studio/", limit=2, offset=3)
+    assert (len(entries), total) == (1, 4)
 
 
 def test_categories_are_listed_once_in_order(both: Catalog):

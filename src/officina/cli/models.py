@@ -1,4 +1,4 @@
-"""`officina models`: what can be run, and whether the folders of models are in order."""
+"""`officina models`: what can be run, whether the folders of models are in order, and their weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Group
 
-from officina.cli import options, show, target, workflows
+from officina.cli import options, pull, show, target, workflows
 from officina.cli.exits import EPILOG, Code, Stop
 
 if TYPE_CHECKING:
     from officina.model import Model
 
 models = typer.Typer(
-    help="What can be run here; and `check`, for those who make models.",
+    help="What can be run here, and the weights for it; and `check`, for those who make models.",
     no_args_is_help=True,
     add_completion=False,
     epilog=EPILOG,
@@ -159,6 +159,7 @@ def check(
 
 
 models.command("import-comfyui", epilog=EPILOG)(workflows.import_comfyui)
+models.command("pull")(pull.pull)
 
 
 def _searchable(model: Mapping[str, Any]) -> str:

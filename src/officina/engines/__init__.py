@@ -52,6 +52,13 @@ ENGINES: Mapping[str, EngineEntry] = {
         lint="officina.engines.comfyui.options:problems",
         lacks="officina.engines.comfyui.reach:lacks",
     ),
+    "diffusers": EngineEntry(
+        "officina.engines.diffusers:DiffusersEngine",
+        "Runs open-weight picture models of the diffusers library on a GPU of this machine.",
+        extra="diffusers",
+        needs=("torch", "diffusers", "transformers"),
+        lacks="officina.engines.diffusers.weights:lacks",
+    ),
 }
 """Every engine that we ship, by its name in the catalog and in settings."""
 

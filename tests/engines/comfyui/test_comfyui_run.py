@@ -10,9 +10,9 @@ import pytest
 from comfy_double import ComfyUI, comfyui, until
 from comfy_nodes import MP4
 from comfy_scene import JOB, PICTURE, blended, inverted, node, side_by_side, waiting
-from conftest import Engines, Starter
 from PIL import Image
 
+from conftest import Engines, Starter
 from officina.errors import RunError
 
 SIZE = {"width×height": {"width": "2.inputs.width", "height": "2.inputs.height"}}

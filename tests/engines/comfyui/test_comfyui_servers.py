@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from comfy_double import ComfyUI, comfyui, until
 from comfy_scene import Running, inverted, node, waiting
-from conftest import Engines, Starter
 
+from conftest import Engines, Starter
 from officina.errors import RunError
 from officina.run import Stopped
 

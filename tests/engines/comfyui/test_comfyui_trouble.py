@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from comfy_double import ComfyUI, comfyui, until
 from comfy_scene import PICTURE, Workflow, inverted, node, waiting
-from conftest import Engines, Starter
 
+from conftest import Engines, Starter
 from officina.errors import RunError
 
 
