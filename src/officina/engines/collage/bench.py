@@ -62,6 +62,8 @@ class Bench:
     canvas: Canvas | None = None
     done: list[str] = field(default_factory=list)
     approximate: bool = False
+    unused: tuple[int, ...] = ()
+    """Pictures that were given and have no part in the result."""
 
     @property
     def blend(self) -> float:

@@ -103,7 +103,7 @@ class _Job:
         benches = [self._painted(variant) for variant in range(self.wish.copies)]
         notes = {
             "understood": list(dict.fromkeys(line for _, bench in benches for line in bench.done)),
-            "ignored": list(self.plan.ignored) + self._left_out(),
+            "ignored": list(self.plan.ignored) + self._left_out() + _unused(benches[0][1]),
             "approximate": any(bench.approximate for _, bench in benches),
         }
         self.run.progress(1.0, "done")
@@ -138,6 +138,10 @@ class _Job:
         """Each step brings the work a share of the way nearer to its end, whatever their number."""
         self._steps += 1
         self.run.progress(1 - 0.86 ** (self._steps / self.wish.copies), message)
+
+
+def _unused(bench: Bench) -> list[str]:
+    return [f"picture {index + 1}" for index in bench.unused]
 
 
 def _framed(canvas: Canvas, size: Size) -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -29,6 +29,8 @@ WORK_SIDE = 1280
 """Masks are found on no more pixels than this a side."""
 LEAST_SHARE = 0.004
 """A subject covers at least this share of its picture."""
+_LEAST_BUST = 0.5
+"""A bust keeps at least this share of its height when it is cut above its shoulders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,38 @@ class Cutout:
     @property
     def height(self) -> int:
         return int(self.alpha.shape[0])
+
+    def mirrored(self) -> Cutout:
+        """Left and right swapped."""
+        return replace(
+            self,
+            pixels=np.ascontiguousarray(self.pixels[:, ::-1]),
+            alpha=np.ascontiguousarray(self.alpha[:, ::-1]),
+            cut_left=self.cut_right,
+            cut_right=self.cut_left,
+        )
+
+    def without_cut_sides(self) -> Cutout:
+        """A bust whose shoulders its picture cuts off ends above them, if enough of it is left."""
+        if not self.cut_bottom or not (self.cut_left or self.cut_right):
+            return self
+        touching = np.maximum(self.alpha[:, 0], self.alpha[:, -1]) > 128
+        end = int(np.argmax(touching))
+        if end < _LEAST_BUST * self.height or not touching[end:].mean() > 0.5:
+            return self
+        alpha = self.alpha[:end]
+        box = bounds(alpha)
+        columns = slice(int(box.left), int(box.right))
+        part = Box(self.box.left + box.left, self.box.top, self.box.left + box.right, self.box.top + end)
+        return Cutout(
+            np.ascontiguousarray(self.pixels[:end, columns]),
+            np.ascontiguousarray(alpha[:, columns]),
+            part,
+            cut_bottom=True,
+            cut_left=False,
+            cut_right=False,
+            cut_top=self.cut_top,
+        )
 
 
 @dataclass(frozen=True, slots=True)
