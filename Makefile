@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test check bench crash lock clean
+.PHONY: demo serve test check bench bench-collage sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -23,6 +23,12 @@ check: .venv/dev  ## Format, lint, types, floors, models.
 
 bench: .venv/dev  ## Benchmarks, as ratios against something measured in the same run.
 	$(BIN)/python benchmarks/http.py
+
+bench-collage: .venv/dev  ## The collage engine against its floor: decoding, its nets, encoding.
+	$(BIN)/python benchmarks/collage.py
+
+sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
+	$(BIN)/python examples/contact_sheet.py sheet-output
 
 crash: .venv/dev  ## 300 kills of everything under load; prints what was kept.
 	$(BIN)/python tests/crash/crash.py --kills 300

@@ -13,7 +13,7 @@ from officina.engines.collage.scene.placement import FLOATS, Figure, Spot, Stage
 
 _HUES = (78, 132)
 """From teal to blue, in OpenCV's half degrees."""
-_MOSTLY = 0.6
+_MOSTLY = 0.45
 
 
 def check_ground(scene: Pixels, stage: Stage, placed: Sequence[tuple[Figure, Spot]]) -> None:
@@ -21,18 +21,23 @@ def check_ground(scene: Pixels, stage: Stage, placed: Sequence[tuple[Figure, Spo
     if not stage.target.water:
         return
     for figure, spot in placed:
-        if spot.touches and not spot.hidden and figure.known.name not in FLOATS and _watery(scene, spot):
+        if (
+            spot.touches
+            and not spot.hidden
+            and figure.known.name not in FLOATS
+            and _watery(scene, stage, spot)
+        ):
             raise CannotDo(f"{figure.name} would stand on the water; ask for it in something, or above it")
 
 
-def _watery(scene: Pixels, spot: Spot) -> bool:
-    box = spot.box
-    side = max(box.width, 0.2 * box.height)
-    top, bottom = max(int(box.bottom - 0.2 * side), 0), max(int(box.bottom + 0.2 * side), 1)
-    x = box.center[0]
-    foot = scene[top:bottom, max(int(x - side / 2), 0) : max(int(x + side / 2), 1)]
-    if not foot.size:
+def _watery(scene: Pixels, stage: Stage, spot: Spot) -> bool:
+    """Blue from side to side at the height of the feet: the thing's own mirror image may be in between."""
+    depth = max(0.06 * stage.frame.height, 4.0)
+    top, bottom = max(int(spot.box.bottom - 0.3 * depth), 0), int(spot.box.bottom + depth)
+    left, right = max(int(stage.frame.left), 0), int(stage.frame.right)
+    strip = np.ascontiguousarray(scene[top:bottom, left:right])
+    if not strip.size:
         return False
-    hue, saturation, _ = cv2.split(cv2.cvtColor(np.ascontiguousarray(foot), cv2.COLOR_RGB2HSV))
+    hue, saturation, _ = cv2.split(cv2.cvtColor(strip, cv2.COLOR_RGB2HSV))
     wet = (hue >= _HUES[0]) & (hue <= _HUES[1]) & (saturation > 40)
     return float(np.mean(wet)) > _MOSTLY

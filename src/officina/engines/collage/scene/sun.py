@@ -57,5 +57,5 @@ def _sun(grey: Pixels) -> float | None:
     around = upper[max(y - height, 0) : y + 2 * height, max(x - width, 0) : x + 2 * width]
     glows = float(np.median(around)) > float(np.median(upper)) + 20
     if alone and compact and low <= area <= high and glows:
-        return (x + width / 2) / upper.shape[1]
+        return float(x + width / 2) / int(upper.shape[1])
     return None

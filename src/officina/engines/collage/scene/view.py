@@ -12,6 +12,8 @@ from officina.engines.collage.scene.placement import Spot, Stage
 _CLOSER_AT_MOST = 1.2
 _FILLS = 0.5
 """How much of the result the subject and what bears it shall fill, if that takes no more than the above."""
+_LOSES = 0.3
+"""How much of the target's width may be out of sight before the scene is rather extended."""
 _GROUND = 0.8
 """Where the shown part lies in a scene that is too tall: the ground matters more than the sky."""
 _ZOOMS = (1.0, 1.12, 1.0, 1.2, 1.08)
@@ -60,11 +62,16 @@ def view_of(stage: Stage, spots: Sequence[Spot], size: Size, variant: int = 0) -
 
 
 def _with_target(keep: Box, target: Box, stage: Stage) -> Box:
-    """Both in sight; when that is too tall, the target's lower part may go."""
+    """Both in sight; when they are too tall or a little too wide, a part of the target may go."""
     both = keep.united(target)
-    if both.height <= stage.tallest:
-        return both
-    return Box(both.left, both.top, both.right, max(keep.bottom, both.top + stage.tallest))
+    if both.height > stage.tallest:
+        both = Box(both.left, both.top, both.right, max(keep.bottom, both.top + stage.tallest))
+    lacking = both.width - stage.frame.width
+    if 0 < lacking <= _LOSES * target.width:
+        left = min(max(both.center[0] - stage.frame.width / 2, keep.right - stage.frame.width), keep.left)
+        left = min(max(left, both.left), both.right - stage.frame.width)
+        both = Box(min(left, keep.left), both.top, max(left + stage.frame.width, keep.right), both.bottom)
+    return both
 
 
 def _closer(part: Box, keep: Box, zoom: float, stage: Stage) -> Box:
