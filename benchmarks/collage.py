@@ -1,4 +1,4 @@
-"""`python benchmarks/collage.py`: what the collage engine takes, against its floor measured in the same run."""
+"""`python benchmarks/collage.py`: what the collage engine takes, against its floor in the same run."""
 
 import sys
 from pathlib import Path

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import msgspec
 
-
 from benchmarks.collage_child import Task, Took
 from benchmarks.report import Verdict, table
 
