@@ -10,7 +10,7 @@ import numpy as np
 
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size, resampled
-from officina.engines.collage.raster import Floats, Mask, Pixels, blended, resized, softened
+from officina.engines.collage.raster import Floats, Mask, Pixels, blended, masked, resized, softened
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene import light
 from officina.engines.collage.scene.placement import Figure, Spot, Stage
@@ -20,6 +20,7 @@ from officina.engines.collage.scene.view import View
 
 _SITS_BEHIND = 0.6
 """How far behind the near side a subject sits, in heights of that side, for its image in the water."""
+_MIRRORED_SIDE = 900
 _IN_WATER = np.array((0.72, 0.78, 0.84), np.float32)
 """What the water leaves of each colour it mirrors."""
 
@@ -191,7 +192,10 @@ def _shade_inside(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
 
 
 def _mirror_in_water(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
-    """The subject upside down below the vessel's own mirror image, broken by the waves."""
+    """The subject upside down below the vessel's own mirror image, broken by the waves.
+
+    It is soft, so a large one is found on a smaller copy.
+    """
     lines = _lines(patch.columns, setting)
     height, width = patch.alpha.shape
     side = float(np.median(lines.foot) - np.median(lines.rim))
@@ -201,12 +205,19 @@ def _mirror_in_water(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
     if rows.stop - rows.start < 4:
         return
     own = slice(rows.start - start, rows.stop - start)
-    share = patch.alpha[::-1][own].astype(np.float32)[..., None] / 255
-    layered = np.dstack([patch.pixels[::-1][own] * share, share]).astype(np.float32)
-    water = pixels[rows, patch.columns]
-    layered = light.rippled(softened(layered, max(0.014 * height, 1)), water, width / 300)
-    beyond = (_rows(rows) - (2 * lines.foot - lines.rim)) / height
+    factor = min(_MIRRORED_SIDE / max(height, width), 1.0)
+    size = (max(round(width * factor), 2), max(round((rows.stop - rows.start) * factor), 2))
+    share = resized(np.ascontiguousarray(patch.alpha[::-1][own]), size).astype(np.float32)[..., None] / 255
+    mirror = resized(np.ascontiguousarray(patch.pixels[::-1][own]), size)
+    water = resized(np.ascontiguousarray(pixels[rows, patch.columns]), size)
+    layered = softened(np.dstack([mirror * share, share]).astype(np.float32), max(0.014 * height * factor, 1))
+    layered = light.rippled(layered, water, width * factor / 300)
+    down = np.linspace(rows.start, rows.stop - 1, size[1], dtype=np.float32)[:, None]
+    across = np.linspace(0, width - 1, size[0]).astype(int)
+    beyond = (down - (2 * lines.foot - lines.rim)[across]) / height
     fade = np.clip(beyond / 0.06, 0, 1) * np.clip(0.36 - 0.5 * beyond, 0.10, 1)
-    weight = (layered[..., 3] * fade)[..., None]
     image = np.clip(layered[..., :3] / np.maximum(layered[..., 3:], 1e-3) * _IN_WATER, 0, 255)
-    pixels[rows, patch.columns] = (water * (1 - weight) + image * weight + 0.5).astype(np.uint8)
+    there = (width, rows.stop - rows.start)
+    weight = resized(masked(np.asarray(layered[..., 3] * fade, np.float32)), there)
+    here = (rows, patch.columns)
+    pixels[here] = blended(pixels[here], resized(image.astype(np.uint8), there), weight)

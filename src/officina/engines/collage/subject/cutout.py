@@ -17,10 +17,8 @@ from officina.engines.collage.raster import (
     Floats,
     Mask,
     Pixels,
-    disc,
     masked,
     resized,
-    resized_floats,
     shares,
 )
 from officina.engines.collage.subject import matting
@@ -113,7 +111,7 @@ def subject_alpha(picture: Picture, nets: Nets, hint: Hint) -> Mask | None:
     if float(np.mean(rough > 0.5)) < LEAST_SHARE:
         return None
     alpha = matting.refine(small.pixels, rough)
-    return masked(resized_floats(alpha, (picture.width, picture.height)))
+    return resized(masked(alpha), (picture.width, picture.height))
 
 
 def cut_out(picture: Picture, alpha: Mask) -> Cutout:
@@ -137,8 +135,8 @@ def cut_out(picture: Picture, alpha: Mask) -> Cutout:
 
 def bounds(alpha: Mask, least: int = 24) -> Box:
     """The rectangle around what is visible."""
-    columns = np.flatnonzero((alpha > least).any(axis=0))
-    rows = np.flatnonzero((alpha > least).any(axis=1))
+    columns = np.flatnonzero(np.asarray(cv2.reduce(alpha, 0, cv2.REDUCE_MAX))[0] > least)
+    rows = np.flatnonzero(np.asarray(cv2.reduce(alpha, 1, cv2.REDUCE_MAX))[:, 0] > least)
     if not len(columns):
         return Box(0, 0, alpha.shape[1], alpha.shape[0])
     return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
@@ -245,5 +243,5 @@ def _connected(rough: Floats, about: Box | None) -> Floats:
         keep = overlapping or keep
     kept = np.isin(labels, list(keep)).astype(np.uint8)
     reach = max(round(0.02 * max(rough.shape)), 3)
-    grown = cv2.dilate(kept, disc(reach))
-    return np.asarray(np.where(grown > 0, rough, 0), np.float32)
+    away = cv2.distanceTransform(1 - kept, cv2.DIST_L2, 3)
+    return np.asarray(np.where(away <= reach, rough, 0), np.float32)
