@@ -19,9 +19,9 @@ from officina.engines.collage.raster import (
 
 _SURE, _MAYBE = 0.92, 0.10
 _LARGEST = 1600
-_SPECK_ALPHA, _SPECK_SHARE = 0.12, 0.012
+_SPECK_ALPHA, _SPECK_SHARE = 0.4, 0.012
 """A loose part that covers less than this share of the subject is not kept."""
-_HOLE_SHARE = 0.004
+_HOLE_SHARE = 0.006
 """A hole that covers less than this share of the subject is a mistake, not a view through it."""
 
 
@@ -51,8 +51,13 @@ def _tidied(alpha: Floats) -> Floats:
     areas[0] = 0
     specks = np.asarray(areas < _SPECK_SHARE * areas.max())
     specks[0] = False
-    alpha[specks[labels]] = 0
-    holes, labels, stats, _ = cv2.connectedComponentsWithStats(1 - (alpha > 0.5).astype(np.uint8))
+    main = np.asarray(areas >= _SPECK_SHARE * areas.max())[labels].astype(np.uint8)
+    if specks.any():
+        # What is nearer to a speck than to the subject is the speck's own soft rim.
+        to_speck = cv2.distanceTransform(1 - specks[labels].astype(np.uint8), cv2.DIST_L2, 3)
+        to_main = cv2.distanceTransform(1 - main, cv2.DIST_L2, 3)
+        alpha = np.where(to_speck < to_main, 0, alpha)
+    holes, labels, stats, _ = cv2.connectedComponentsWithStats(1 - (alpha > 0.92).astype(np.uint8))
     pinholes = np.asarray(stats[:, cv2.CC_STAT_AREA] < _HOLE_SHARE * areas.max())
     pinholes[0] = False
     if holes > 1 and pinholes.any():
