@@ -60,6 +60,15 @@ class Look:
             for other in self.detections
         )
 
+    def doubtful(self, detection: Detection) -> bool:
+        """Whether the same place looks even more like something else."""
+        return any(
+            other.kind != detection.kind
+            and other.score > detection.score
+            and other.box.overlap(detection.box) > 0.5
+            for other in self.detections
+        )
+
     def box_of(self, thing: Thing) -> Box | None:
         """Where it is; all of them together when the word means several."""
         best = self.best(thing)

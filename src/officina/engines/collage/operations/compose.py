@@ -115,7 +115,7 @@ def _stage(bench: Bench, part: _Part) -> Stage:
     if box is not None and target.shape == "vessel" and part.operation.relation in ("on", "in", "into"):
         hull = bench.album.once(("vessel", part.scene, box), lambda: vessel(scene, box, bench.nets))
     frame = open_frame(Size(look.width, look.height), bench.size, look.salient, bench.variant)
-    return Stage(look.width, look.height, target, hull.box if hull else box, frame, hull)
+    return Stage(look.width, look.height, target, hull.box if hull else box, frame, hull, look.salience)
 
 
 def _placed(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from officina.engines.collage.box import Box
 from officina.engines.collage.plan import Compose, Relation, Side
+from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene.vessel import Vessel
 from officina.engines.collage.subject.cutout import Cutout
@@ -88,6 +91,8 @@ class Stage:
     frame: Box
     """The part of the scene that is shown if nothing asks for another."""
     vessel: Vessel | None = None
+    occupied: Mask | None = None
+    """What stands out in the scene, on a small copy: where nothing else should be put."""
 
     @property
     def tallest(self) -> float:
@@ -162,12 +167,38 @@ def _behind_rim(figure: Figure, wish: Compose) -> float:
 def _on_top(figure: Figure, stage: Stage, box: Box, at: float) -> Spot:
     """On a seat, a table or any thing: the higher up, the less of it is a top."""
     _check_whole(figure, f"on the {spoken(stage.target)}")
-    share = {"seat": 0.55, "surface": 0.30, "vessel": 0.20}.get(stage.target.shape, 0.10)
     height = figure.height_m * box.width / stage.target.width_m
     height = min(max(height, 0.10 * stage.tallest), 0.9 * stage.tallest)
     height *= min(1.0, 1.2 * box.width / figure.width_for(height))
-    x = box.left + (0.15 + 0.7 * at) * box.width
-    return Spot(_standing(figure, x, box.top + share * box.height, height))
+    tops = {"seat": (0.55,), "surface": (0.30, 0.45, 0.60, 0.75), "vessel": (0.20,)}
+    columns = (at,) if stage.target.shape != "surface" else (at, at - 0.3, at + 0.3, at - 0.15, at + 0.15)
+    places = [
+        _inside(
+            _standing(figure, box.left + (0.15 + 0.7 * x) * box.width, box.top + y * box.height, height),
+            stage,
+        )
+        for y in tops.get(stage.target.shape, (0.10,))
+        for x in columns
+    ]
+    return Spot(min(places, key=lambda place: round(_taken(place, stage), 1)))
+
+
+def _taken(box: Box, stage: Stage) -> float:
+    """How much of the ground under a subject belongs to something that stands out."""
+    if stage.occupied is None:
+        return 0.0
+    factor = stage.occupied.shape[1] / stage.width
+    foot = Box(box.left, box.bottom - 0.3 * box.height, box.right, box.bottom).scaled(factor)
+    part = stage.occupied[int(foot.top) : int(foot.bottom) + 1, int(foot.left) : int(foot.right) + 1]
+    return float(np.mean(part > 127)) if part.size else 1.0
+
+
+def _inside(box: Box, stage: Stage) -> Box:
+    """Moved into the scene; CannotDo when that is far."""
+    x = min(max(box.left, 0.0), stage.width - box.width)
+    if abs(x - box.left) > 0.6 * box.width or box.width > stage.width:
+        raise CannotDo(f"there is no room for the subject there: the {spoken(stage.target)} is at the edge")
+    return box.moved(x - box.left, 0)
 
 
 def _next_to(figures: Sequence[Figure], wish: Compose, stage: Stage, box: Box) -> tuple[Spot, ...]:
@@ -193,7 +224,7 @@ def _next_to(figures: Sequence[Figure], wish: Compose, stage: Stage, box: Box) -
             spots.append(_at_edge(figure, stage, (at * stage.width - stage.frame.left) / stage.frame.width))
         else:
             _check_sides(figure)
-            spots.append(Spot(_standing(figure, x, ground, height)))
+            spots.append(Spot(_inside(_standing(figure, x, ground, height), stage)))
     return tuple(spots)
 
 

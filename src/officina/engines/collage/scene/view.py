@@ -67,7 +67,8 @@ def _with_target(keep: Box, target: Box, stage: Stage) -> Box:
     if both.height > stage.tallest:
         both = Box(both.left, both.top, both.right, max(keep.bottom, both.top + stage.tallest))
     lacking = both.width - stage.frame.width
-    if 0 < lacking <= _LOSES * target.width:
+    loses = 1.0 if stage.target.shape == "surface" else _LOSES
+    if 0 < lacking <= loses * target.width:
         left = min(max(both.center[0] - stage.frame.width / 2, keep.right - stage.frame.width), keep.left)
         left = min(max(left, both.left), both.right - stage.frame.width)
         both = Box(min(left, keep.left), both.top, max(left + stage.frame.width, keep.right), both.bottom)
