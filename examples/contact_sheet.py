@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from draw_meadow import drawn
@@ -67,11 +68,12 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         pictures = _pictures(Path(name))
         cells = [_cell(engine, trial, number, pictures, folder) for number, trial in enumerate(TRIALS, 1)]
-    rows = -(-len(cells) // COLUMNS)
-    height = max(cell.height for cell in cells)
-    sheet = Image.new("RGB", (COLUMNS * (CELL + GAP) + GAP, rows * (height + GAP) + GAP), "white")
-    for n, cell in enumerate(cells):
-        sheet.paste(cell, (GAP + n % COLUMNS * (CELL + GAP), GAP + n // COLUMNS * (height + GAP)))
+    rows = [cells[n : n + COLUMNS] for n in range(0, len(cells), COLUMNS)]
+    heights = [max(cell.height for cell in row) + GAP for row in rows]
+    sheet = Image.new("RGB", (COLUMNS * (CELL + GAP) + GAP, sum(heights) + GAP), "white")
+    for row, top in zip(rows, accumulate(heights, initial=GAP), strict=False):
+        for n, cell in enumerate(row):
+            sheet.paste(cell, (GAP + n * (CELL + GAP), top))
     sheet.save(folder / "sheet.jpg", quality=88)
     print(folder / "sheet.jpg")
 
@@ -93,17 +95,17 @@ def _cell(
         with Image.open(path) as opened:
             cell.paste(ImageOps.contain(opened.convert("RGB"), (THUMB, THUMB)), (n * (THUMB + 8), 0))
     draw = ImageDraw.Draw(cell)
-    start = time.perf_counter()
+    start, end = time.perf_counter(), THUMB + 240
     try:
         output = _output(engine, trial, inputs, folder / f"{number:02}")
-        _on_chequers(cell, output)
+        end = _on_chequers(cell, output)
         said = f"{time.perf_counter() - start:.1f} s, {trial.size}"
     except RunError as refusal:
         said = "refused"
         draw.multiline_text((4, THUMB + 76), _wrapped(str(refusal), 62), "#802020", _font(18))
     draw.text((4, THUMB + 6), f"“{trial.prompt}”", "black", _font(22))
     draw.text((4, THUMB + 36), said, "#606060", _font(18))
-    return cell
+    return cell.crop((0, 0, CELL, end))
 
 
 def _output(engine: CollageEngine, trial: Trial, inputs: list[Path], made: Path) -> Image.Image:
@@ -117,8 +119,8 @@ def _output(engine: CollageEngine, trial: Trial, inputs: list[Path], made: Path)
         return ImageOps.contain(opened.convert("RGBA"), (CELL, CELL))
 
 
-def _on_chequers(cell: Image.Image, output: Image.Image) -> None:
-    """Transparency is shown as it usually is."""
+def _on_chequers(cell: Image.Image, output: Image.Image) -> int:
+    """Transparency is shown as it usually is; returns where the output ends."""
     ground = Image.new("RGBA", output.size, "white")
     draw = ImageDraw.Draw(ground)
     for x in range(0, output.width, 16):
@@ -126,6 +128,7 @@ def _on_chequers(cell: Image.Image, output: Image.Image) -> None:
             draw.rectangle((x, y, x + 15, y + 15), "#d8d8d8")
     ground.alpha_composite(output)
     cell.paste(ground.convert("RGB"), ((CELL - output.width) // 2, THUMB + 64))
+    return THUMB + 64 + output.height
 
 
 def _wrapped(text: str, width: int) -> str:

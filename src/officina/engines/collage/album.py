@@ -158,15 +158,21 @@ class Album:
             self._looks[index] = self._looked(self.picture(index))
         return self._looks[index]
 
-    def look_at_all(self) -> None:
+    def look_at_all(self, step: Callable[[str], None]) -> None:
         """Look at every picture, two at a time: reading one and thinking about another share the cores."""
         unseen = [index for index in range(len(self)) if index not in self._looks]
         if len(unseen) < 2:
             return
         with ThreadPoolExecutor(2) as pool:
-            for index, (look, picture) in zip(unseen, pool.map(self._glance, unseen), strict=True):
-                self._looks[index] = look
-                self._keep(index, picture)
+            glances = {index: pool.submit(self._glance, index) for index in unseen}
+            try:
+                for index in unseen:
+                    step(f"looking at picture {index + 1}")
+                    self._looks[index], picture = glances.pop(index).result()
+                    self._keep(index, picture)
+            finally:
+                for glance in glances.values():
+                    glance.cancel()
 
     def _glance(self, index: int) -> tuple[Look, Picture]:
         picture = self._pictures.get(index) or read(self._paths[index], index, self._longest)

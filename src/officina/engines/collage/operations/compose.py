@@ -51,7 +51,7 @@ def compose(operation: Compose, bench: Bench) -> Canvas:
         raise CannotDo("placing a subject into a scene has to come first in the prompt")
     check_bearable(operation.relation, thing(operation.target.thing))
     bench.step("finding out which picture is the scene")
-    bench.album.look_at_all()
+    bench.album.look_at_all(bench.step)
     part = _parted(operation, bench)
     bench.step("looking at the scene")
     stage = _stage(bench, part)
