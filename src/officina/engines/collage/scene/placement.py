@@ -31,6 +31,8 @@ _MIDDLES = (0.5, 0.34, 0.66, 0.42, 0.58)
 """Where the subject stands in each variant."""
 _LEAST = 0.16
 """No subject is drawn smaller than this share of the tallest one beside it, or nobody would see it."""
+_FREE = 0.25
+"""How much of what is already there a subject on a table may cover."""
 _ONE_ROW = 4
 _GAP = 1.08
 """Room that a subject takes beside others, in its own widths."""
@@ -180,7 +182,10 @@ def _on_top(figure: Figure, stage: Stage, box: Box, at: float) -> Spot:
         for y in tops.get(stage.target.shape, (0.10,))
         for x in columns
     ]
-    return Spot(min(places, key=lambda place: round(_taken(place, stage), 1)))
+    best = min(places, key=lambda place: round(_taken(place, stage), 1))
+    if stage.target.shape == "surface" and _taken(best, stage) > _FREE:
+        raise CannotDo(f"there is no free place on the {spoken(stage.target)}")
+    return Spot(best)
 
 
 def _taken(box: Box, stage: Stage) -> float:
@@ -232,7 +237,8 @@ def on_ground(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[S
     """Standing in the open, as large beside each other as they are in the world; many stand in two rows."""
     heights = _heights(figures, stage.frame)
     order = sorted(range(len(figures)), key=lambda i: -heights[i])
-    if len(figures) <= _ONE_ROW:
+    together = sum(f.width_for(h) * _GAP for f, h in zip(figures, heights, strict=True))
+    if len(figures) <= _ONE_ROW or together < 1.15 * stage.frame.width:
         rows = [(list(range(len(figures))), 0.93)]
     else:
         back = sorted(i for i in order[: len(figures) // 2] if not figures[i].cut.cut_bottom)

@@ -147,7 +147,7 @@ def _subject_score(look: Look, mention: Mention) -> float:
     found = look.best(known)
     score = 0.0
     if found:
-        score += 2.0 * look.weight(found) * (0.5 if look.doubtful(found) else 1.0) + 0.5 * found.score
+        score += (1.2 * look.weight(found) + 1.2 * found.score) * (0.7 if look.doubtful(found) else 1.0)
         score -= 1.0 if (mention.count or 1) > len(look.instances(known)) else 0.0
     elif known.kinds:
         score -= 0.5
