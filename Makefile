@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-torch check bench bench-torch crash lock clean
+.PHONY: demo serve test test-torch check bench bench-collage bench-torch sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -30,6 +30,12 @@ bench: .venv/dev  ## Benchmarks, as ratios against something measured in the sam
 
 bench-torch: .venv-torch/ready  ## What the diffusers engine takes beside the bare call of its pipeline.
 	$(TORCH)/python -m benchmarks.diffusers_overhead
+
+bench-collage: .venv/dev  ## The collage engine against its floor: decoding, its nets, encoding.
+	$(BIN)/python benchmarks/collage.py
+
+sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
+	$(BIN)/python examples/contact_sheet.py sheet-output
 
 crash: .venv/dev  ## 300 kills of everything under load; prints what was kept.
 	$(BIN)/python tests/crash/crash.py --kills 300

@@ -134,7 +134,7 @@ class Report(NamedTuple):
                 ]
             )
         head = ["64 connections", "CPU ms", "of echo", "answers/s", "p50 ms", "p99 ms", "generator CPU ms"]
-        return _table(head, rows)
+        return table(head, rows)
 
     def _starts(self) -> str:
         rows = []
@@ -144,7 +144,7 @@ class Report(NamedTuple):
             shares = [_share(took, share) for took in (called, result) for share in (0.5, 0.99)]
             rows.append([name, str(len(starts)), *(f"{1000 * each:.1f}" for each in shares)])
         head = ["uploaded input", "runs", "engine p50 ms", "engine p99 ms", "result p50 ms", "result p99 ms"]
-        return _table(head, rows)
+        return table(head, rows)
 
     def _idle(self) -> str:
         rows = []
@@ -159,7 +159,7 @@ class Report(NamedTuple):
                     f"{median(ready):.2f}" if ready else "",
                 ]
             )
-        return _table(["idle", "PSS MB", "RSS MB", "ready s"], rows)
+        return table(["idle", "PSS MB", "RSS MB", "ready s"], rows)
 
     def _targets(self) -> str:
         rows = [
@@ -171,7 +171,7 @@ class Report(NamedTuple):
             ]
             for each in self.verdicts()
         ]
-        return _table(["target", "measured", "at most", ""], rows)
+        return table(["target", "measured", "at most", ""], rows)
 
 
 def environment(flush_s: float) -> dict[str, Any]:
@@ -191,7 +191,8 @@ def _share(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown, the first column to the left."""
     widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:

@@ -139,7 +139,7 @@ def test_the_example_pictures_show_what_they_should(portrait: Path, boat: Path, 
         ("replace the background with a beach", 1, "second picture"),
         ("blur the background of picture 1 and make picture 2 black and white", 2, "two pictures apart"),
         ("make it black and white and put the girl on the boat", 2, "which one to edit"),
-        ("the girl, the man, the dog and the cat are on the boat", 2, "at most 3"),
+        ("the girl, the man, the dog and the cat are on the boat", 2, "takes 5 pictures"),
     ],
 )
 def test_pictures_that_do_not_allow_it_are_refused_with_a_sentence(

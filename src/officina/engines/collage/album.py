@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,6 +21,8 @@ Found = TypeVar("Found")
 LOOK_SIDE = 640
 SEEN_SCORE = 0.2
 """From here on the detector is believed when the prompt names the thing."""
+COUNTED_SCORE = 0.3
+"""From here on a thing counts when the prompt says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,29 @@ class Look:
         found = [d for d in self.detections if d.kind in thing.kinds and self._believed(d)]
         return max(found, key=self.weight, default=None)
 
+    def instances(self, thing: Thing) -> tuple[Detection, ...]:
+        """All things of that kind that can be told apart, most convincing first."""
+        found = sorted(
+            (d for d in self.detections if d.kind in thing.kinds and self._believed(d)),
+            key=lambda d: (-self.weight(d), d.box.left),
+        )
+        least = 0.5 * found[0].score if found else 0.0
+        return tuple(d for d in found if d.score >= max(COUNTED_SCORE, least))
+
     def _believed(self, detection: Detection) -> bool:
         """Clear enough, and not plainly something else."""
         return detection.score >= SEEN_SCORE and not any(
             other.kind != detection.kind
             and other.score > 2.5 * detection.score
+            and other.box.overlap(detection.box) > 0.5
+            for other in self.detections
+        )
+
+    def doubtful(self, detection: Detection) -> bool:
+        """Whether the same place looks even more like something else."""
+        return any(
+            other.kind != detection.kind
+            and other.score > detection.score
             and other.box.overlap(detection.box) > 0.5
             for other in self.detections
         )
@@ -69,6 +90,17 @@ class Look:
             if d.score >= 0.4 and d.kind not in kinds and d.box.overlap(box) < 0.6
         )
         return Hint(box, tuple(others), self.salience)
+
+    def group_hint(self, thing: Thing, count: int) -> Hint | None:
+        """For cutting out that many of a kind together; None when there are fewer."""
+        found = self.instances(thing)
+        if len(found) < count:
+            return None
+        box = found[0].box
+        for one in found[1:count]:
+            box = box.united(one.box)
+        others = tuple(d.box for d in found[count:])
+        return Hint(box, (*others, *self.hint(box, thing.kinds).others), self.salience)
 
     def whole_hint(self) -> Hint:
         """For cutting out all that stands out: everything that is surely there belongs to it."""
@@ -112,16 +144,39 @@ class Album:
     def picture(self, index: int) -> Picture:
         """The pixels of a picture; the last three are kept."""
         if index not in self._pictures:
-            while len(self._pictures) >= 3:
-                del self._pictures[next(iter(self._pictures))]
-            self._pictures[index] = read(self._paths[index], index, self._longest)
+            self._keep(index, read(self._paths[index], index, self._longest))
         return self._pictures[index]
+
+    def _keep(self, index: int, picture: Picture) -> None:
+        while len(self._pictures) >= 3:
+            del self._pictures[next(iter(self._pictures))]
+        self._pictures[index] = picture
 
     def look(self, index: int) -> Look:
         """What is in a picture."""
         if index not in self._looks:
             self._looks[index] = self._looked(self.picture(index))
         return self._looks[index]
+
+    def look_at_all(self, step: Callable[[str], None]) -> None:
+        """Look at every picture, two at a time: reading one and thinking about another share the cores."""
+        unseen = [index for index in range(len(self)) if index not in self._looks]
+        if len(unseen) < 2:
+            return
+        with ThreadPoolExecutor(2) as pool:
+            glances = {index: pool.submit(self._glance, index) for index in unseen}
+            try:
+                for index in unseen:
+                    step(f"looking at picture {index + 1}")
+                    self._looks[index], picture = glances.pop(index).result()
+                    self._keep(index, picture)
+            finally:
+                for glance in glances.values():
+                    glance.cancel()
+
+    def _glance(self, index: int) -> tuple[Look, Picture]:
+        picture = self._pictures.get(index) or read(self._paths[index], index, self._longest)
+        return self._looked(picture), picture
 
     def once(self, key: object, find: Callable[[], Found]) -> Found:
         """What was found for that key before, or is now: variants of a run share their cut-outs."""

@@ -62,6 +62,8 @@ class Bench:
     canvas: Canvas | None = None
     done: list[str] = field(default_factory=list)
     approximate: bool = False
+    unused: tuple[int, ...] = ()
+    """Pictures that were given and have no part in the result."""
 
     @property
     def blend(self) -> float:
@@ -91,7 +93,11 @@ class Bench:
         return self.opened((number or 1) - 1)
 
     def opened(self, index: int) -> Canvas:
-        """A picture as it came, framed around what stands out in it."""
+        """A picture as it came, framed around what stands out in it; looked at only if it will be cropped."""
+        picture = self.album.picture(index)
+        if abs(picture.width / self.size.width - picture.height / self.size.height) * self.size.height < 1:
+            whole = Box(0, 0, picture.width, picture.height)
+            return Canvas(picture, whole, Anchor(left=True, top=True, right=True, bottom=True), source=index)
         look = self.album.look(index)
         return Canvas(self.album.picture(index), look.salient, _anchor_of(look), source=index)
 

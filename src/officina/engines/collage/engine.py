@@ -35,9 +35,10 @@ class CollageEngine:
     """Places, cuts out, blurs and desaturates; it generates nothing, and says so when asked to."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        """The options name the vocabulary: `language`, "en" by default."""
+        """The options: `language` names the vocabulary, "en" by default; `png` asks for PNG always."""
         cv2.setNumThreads(min(2, os.cpu_count() or 1))
         self._language = language(str((options or {}).get("language", "en")))
+        self._png = bool((options or {}).get("png", False))
         self._nets = Nets()
 
     def run(self, run: Run) -> Result:
@@ -49,7 +50,7 @@ class CollageEngine:
         except NotUnderstood as cause:
             raise not_understood(cause) from cause
         wish = _wish(run.input, plan, len(run.files.get("image_urls", ())))
-        job = _Job(run, plan, wish, self._nets)
+        job = _Job(run, plan, wish, self._nets, png=self._png)
         try:
             return job.done()
         except CannotDo as cause:
@@ -86,7 +87,7 @@ def _wish(given: Mapping[str, Any], plan: Plan, pictures: int) -> _Wish:
 class _Job:
     """One prompt on its way to pictures."""
 
-    def __init__(self, run: Run, plan: Plan, wish: _Wish, nets: Nets):
+    def __init__(self, run: Run, plan: Plan, wish: _Wish, nets: Nets, *, png: bool):
         self.run = run
         self.plan = plan
         self.wish = wish
@@ -94,6 +95,7 @@ class _Job:
         longest = max(wish.size.width, wish.size.height)
         self.album = Album(run.files.get("image_urls", ()), nets, max(longest, 1024))
         self.nets = nets
+        self.png = png
         self._steps = 0
 
     def done(self) -> Result:
@@ -103,7 +105,7 @@ class _Job:
         benches = [self._painted(variant) for variant in range(self.wish.copies)]
         notes = {
             "understood": list(dict.fromkeys(line for _, bench in benches for line in bench.done)),
-            "ignored": list(self.plan.ignored) + self._left_out(),
+            "ignored": list(self.plan.ignored) + self._left_out() + _unused(benches[0][1]),
             "approximate": any(bench.approximate for _, bench in benches),
         }
         self.run.progress(1.0, "done")
@@ -122,7 +124,7 @@ class _Job:
         picture = _framed(bench.canvas, self.wish.size)
         bench.canvas = None
         self._step("writing the picture")
-        return write(picture, self.run.scratch, variant + 1), bench
+        return write(picture, self.run.scratch, variant + 1, png=self.png), bench
 
     def _reference(self, bench: Bench) -> Canvas:
         """Scale 0 gives the prompt no influence: the first picture, resized."""
@@ -138,6 +140,10 @@ class _Job:
         """Each step brings the work a share of the way nearer to its end, whatever their number."""
         self._steps += 1
         self.run.progress(1 - 0.86 ** (self._steps / self.wish.copies), message)
+
+
+def _unused(bench: Bench) -> list[str]:
+    return [f"picture {index + 1}" for index in bench.unused]
 
 
 def _framed(canvas: Canvas, size: Size) -> Picture:

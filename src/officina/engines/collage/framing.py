@@ -81,8 +81,8 @@ def shown(picture: Picture, part: Box, size: Size, avoid: Mask | None = None) ->
     if _reaches_over(part, picture):
         picture, part = _extended(picture, part, avoid)
         inside = part
-    pixels = _resampled(picture.pixels, inside, size)
-    alpha = None if picture.alpha is None else _resampled(picture.alpha, inside, size)
+    pixels = resampled(picture.pixels, inside, size)
+    alpha = None if picture.alpha is None else resampled(picture.alpha, inside, size)
     return Picture(pixels, alpha)
 
 
@@ -143,7 +143,7 @@ def _tones(wide: Pixels, known: Mask) -> Pixels:
     )
 
 
-def _resampled(values: Pixels | Mask, part: Box, size: Size) -> Pixels:
+def resampled(values: Pixels | Mask, part: Box, size: Size) -> Pixels:
     """The part at the size, to a fraction of a pixel."""
     left, top = int(np.floor(part.left + 1e-6)), int(np.floor(part.top + 1e-6))
     right = min(int(np.ceil(part.right - 1e-6)), values.shape[1])

@@ -90,6 +90,8 @@ def _session(file: str) -> onnxruntime.InferenceSession:
     options.enable_mem_pattern = False
     options.intra_op_num_threads = min(2, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
+    # Threads that wait for each other in a busy loop take the cores from everybody else, ourselves included.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(WEIGHTS / file, options, providers=["CPUExecutionProvider"])
 

@@ -9,12 +9,18 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps
 
 from officina.engines.collage.raster import Mask, Pixels, resized
 from officina.errors import RunError
 
+_PNG_LEVEL = 3
+"""Beyond it a photo takes twice the time for a few percent less."""
+_CLEAR_RIM = 9
+"""Pixels around what is visible that keep their colour, for viewers that scale colour and coverage apart."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_PIXELS = 64_000_000
 _DAMAGE = (
@@ -121,13 +127,22 @@ def _srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def write(picture: Picture, folder: Path, number: int) -> Path:
-    """A PNG when there is transparency, else a JPEG with full colour."""
+def write(picture: Picture, folder: Path, number: int, *, png: bool = False) -> Path:
+    """A PNG when there is transparency or one is asked for, else a JPEG with full colour."""
     if picture.alpha is not None:
         path = folder / f"output-{number}.png"
-        layered = np.dstack([picture.pixels, picture.alpha])
-        Image.fromarray(layered).save(path, compress_level=4)
+        Image.fromarray(_layered(picture.pixels, picture.alpha)).save(path, compress_level=_PNG_LEVEL)
+    elif png:
+        path = folder / f"output-{number}.png"
+        Image.fromarray(picture.pixels).save(path, compress_level=_PNG_LEVEL)
     else:
         path = folder / f"output-{number}.jpg"
         Image.fromarray(picture.pixels).save(path, quality=95, subsampling=0)
     return path
+
+
+def _layered(pixels: Pixels, alpha: Mask) -> npt.NDArray[np.uint8]:
+    """Colour and coverage; what is clear has no colour, so that nothing hidden is given away or stored."""
+    kept = cv2.dilate(alpha, np.ones((_CLEAR_RIM, _CLEAR_RIM), np.uint8))
+    channels = [cv2.bitwise_and(channel, channel, mask=kept) for channel in cv2.split(pixels)]
+    return np.asarray(cv2.merge([*channels, alpha]), np.uint8)

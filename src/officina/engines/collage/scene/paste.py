@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from officina.engines.collage.box import Box
-from officina.engines.collage.raster import Floats, Mask, Pixels, blended, resized, softened
+from officina.engines.collage.framing import Size, resampled
+from officina.engines.collage.raster import Floats, Mask, Pixels, blended, masked, resized, softened
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene import light
-from officina.engines.collage.scene.placement import Figure, Spot, Stage, View
+from officina.engines.collage.scene.placement import Figure, Spot, Stage
+from officina.engines.collage.scene.shadow import throw, touch
+from officina.engines.collage.scene.sun import Light
+from officina.engines.collage.scene.view import View
 
 _SITS_BEHIND = 0.6
 """How far behind the near side a subject sits, in heights of that side, for its image in the water."""
+_MIRRORED_SIDE = 900
 _IN_WATER = np.array((0.72, 0.78, 0.84), np.float32)
 """What the water leaves of each colour it mirrors."""
 
@@ -27,7 +33,9 @@ class Setting:
     view: View
     strength: float
     """Of the match of tones, 1 at scale 0.5."""
-    mirrored: bool = False
+    light: Light | None = None
+    cover: Mask | None = None
+    """What of the scene stays before a figure that is behind it, in the scene's pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +60,82 @@ class _Patch:
         return Box(self.columns.start, self.rows.start, self.columns.stop, self.rows.stop)
 
 
-def pasted(pixels: Pixels, figure: Figure, spot: Spot, setting: Setting) -> Pixels:
-    """The scene with the figure in it."""
-    patch = _patch(pixels, figure, setting.view.mapped(spot.box), mirrored=setting.mirrored)
+def painted(pixels: Pixels, figures: Sequence[Figure], spots: Sequence[Spot], setting: Setting) -> Pixels:
+    """The figures painted into the scene's own pixels; what stands lower is nearer and covers more."""
+    pairs = sorted(zip(figures, spots, strict=True), key=lambda pair: pair[1].box.bottom)
+    for figure, spot in pairs:
+        _paint(pixels, figure, spot, setting)
+    return pixels
+
+
+def _paint(pixels: Pixels, figure: Figure, spot: Spot, setting: Setting) -> None:
+    patch = _patch(pixels, figure, setting.view.mapped(spot.box))
     if spot.hidden:
         patch = _behind_rim(patch, setting)
-    patch = _toned(patch, pixels, figure, setting.strength)
+    if spot.behind:
+        patch = _behind_cover(patch, setting)
+    patch = _belonging(patch, pixels, figure, setting)
     if spot.hidden:
         patch = _darker_below(patch, setting)
-        pixels = _shade_inside(pixels, patch, setting)
+        _shade_inside(pixels, patch, setting)
     elif spot.touches:
-        pixels = _shade_ground(pixels, patch)
-    out = pixels.copy()
+        if setting.light is not None:
+            throw(pixels, patch.alpha, patch.box, setting.light)
+        touch(pixels, patch.alpha, patch.box)
     here = (patch.rows, patch.columns)
-    out[here] = blended(pixels[here], patch.pixels, patch.alpha)
+    pixels[here] = blended(pixels[here], patch.pixels, patch.alpha)
     if spot.hidden and setting.stage.target.water:
-        _mirror_in_water(out, patch, setting)
-    return out
+        _mirror_in_water(pixels, patch, setting)
 
 
-def _patch(scene: Pixels, figure: Figure, box: Box, *, mirrored: bool) -> _Patch:
+def _patch(scene: Pixels, figure: Figure, box: Box) -> _Patch:
     size = (max(round(box.width), 2), max(round(box.height), 2))
-    pixels, alpha = _resized(figure, size, mirrored=mirrored)
     left, top = round(box.left), round(box.top)
     x0, x1 = max(left, 0), min(left + size[0], scene.shape[1])
     y0, y1 = max(top, 0), min(top + size[1], scene.shape[0])
     if x1 - x0 < 2 or y1 - y0 < 2:
         raise CannotDo("there is no room for the subject there")
+    pixels, alpha = _resized(figure, size)
     own = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    return _Patch(pixels[own], alpha[own], x0, y0)
+    return _Patch(np.ascontiguousarray(pixels[own]), np.ascontiguousarray(alpha[own]), x0, y0)
 
 
-def _resized(figure: Figure, size: tuple[int, int], *, mirrored: bool) -> tuple[Pixels, Mask]:
+def _resized(figure: Figure, size: tuple[int, int]) -> tuple[Pixels, Mask]:
     pixels, alpha = resized(figure.cut.pixels, size), resized(figure.cut.alpha, size)
     if size[0] > 1.25 * figure.cut.width:
         blurred = cv2.GaussianBlur(pixels, (0, 0), 1.4)
         pixels = np.asarray(cv2.addWeighted(pixels, 1.45, blurred, -0.45, 0), np.uint8)
-    if mirrored:
-        return np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
     return pixels, alpha
 
 
-def _toned(patch: _Patch, scene: Pixels, figure: Figure, strength: float) -> _Patch:
-    """Lit like what is around it."""
+def _belonging(patch: _Patch, scene: Pixels, figure: Figure, setting: Setting) -> _Patch:
+    """As sharp, as bright and as grainy as what is around it, and lit by it at the rim."""
     near = patch.box.padded(0.35).clipped(scene.shape[1], scene.shape[0])
     around = scene[int(near.top) : int(near.bottom), int(near.left) : int(near.right)]
-    toned = light.matched(patch.pixels, patch.alpha, around, strength, alive=figure.known.alive)
+    pixels = _as_soft(patch, figure, setting)
+    pixels = light.matched(pixels, patch.alpha, around, setting.strength, alive=figure.known.alive)
     radius = max(round(0.004 * max(patch.alpha.shape)), 1)
-    return replace(patch, pixels=light.wrapped(toned, patch.alpha, scene[patch.rows, patch.columns], radius))
+    pixels = light.wrapped(pixels, patch.alpha, scene[patch.rows, patch.columns], radius)
+    return replace(patch, pixels=light.grainy(pixels, patch.alpha, around))
+
+
+def _as_soft(patch: _Patch, figure: Figure, setting: Setting) -> Pixels:
+    """A scene that was enlarged is soft, and a subject that was not would stick out of it."""
+    enlarged = patch.alpha.shape[1] / figure.cut.width
+    lacking = setting.view.factor**2 - max(enlarged, 1.0) ** 2
+    if setting.view.factor < 1.2 or lacking <= 0.2:
+        return patch.pixels
+    return np.asarray(cv2.GaussianBlur(patch.pixels, (0, 0), min(0.35 * lacking**0.5, 2.0)), np.uint8)
+
+
+def _behind_cover(patch: _Patch, setting: Setting) -> _Patch:
+    """The thing that it is behind stays before it."""
+    if setting.cover is None:
+        return patch
+    part = patch.box.scaled(1 / setting.view.factor).moved(setting.view.part.left, setting.view.part.top)
+    size = Size(patch.alpha.shape[1], patch.alpha.shape[0])
+    cover = resampled(setting.cover, part, size)
+    return replace(patch, alpha=np.asarray(cv2.multiply(patch.alpha, 255 - cover, scale=1 / 255), np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +175,7 @@ def _darker_below(patch: _Patch, setting: Setting) -> _Patch:
     return replace(patch, pixels=light.shaded(patch.pixels, (0.38 * depth**1.6).astype(np.float32)))
 
 
-def _shade_inside(pixels: Pixels, patch: _Patch, setting: Setting) -> Pixels:
+def _shade_inside(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
     """The subject's soft shadow on the inside of the vessel."""
     height, width = patch.alpha.shape
     reach = max(int(0.35 * width), 8)
@@ -152,36 +188,14 @@ def _shade_inside(pixels: Pixels, patch: _Patch, setting: Setting) -> Pixels:
     lines = _lines(columns, setting)
     below_far_rim = np.clip((_rows(rows) - lines.top) / max(0.02 * height, 1), 0, 1)
     above_near_rim = np.clip((lines.rim - _rows(rows)) / 2, 0, 1)
-    out = pixels.copy()
-    out[rows, columns] = light.shaded(pixels[rows, columns], 0.55 * shade * below_far_rim * above_near_rim)
-    return out
-
-
-def _shade_ground(pixels: Pixels, patch: _Patch) -> Pixels:
-    """A dark touch right under the subject and a wide soft one around it."""
-    foot = patch.alpha[int(0.93 * patch.alpha.shape[0]) :].max(axis=0)
-    columns = np.flatnonzero(foot > 100)
-    if not len(columns):
-        return pixels
-    x = patch.left + float(columns[0] + columns[-1]) / 2
-    half = max(float(columns[-1] - columns[0]) / 2, 0.1 * patch.alpha.shape[1])
-    around = Box(x - 2 * half, patch.box.bottom - half, x + 2 * half, patch.box.bottom + half)
-    around = around.clipped(pixels.shape[1], pixels.shape[0])
-    rows, cols = slice(int(around.top), int(around.bottom)), slice(int(around.left), int(around.right))
-    shade = np.zeros((rows.stop - rows.start, cols.stop - cols.start), np.float32)
-    for grow, flat, strength, blur in ((1.25, 0.26, 0.34, 0.20), (1.0, 0.12, 0.50, 0.07)):
-        layer = np.zeros_like(shade)
-        axes = (max(round(half * grow), 1), max(round(half * flat), 1))
-        center = (round(x - cols.start), round(patch.box.bottom - 0.4 * axes[1] - rows.start))
-        cv2.ellipse(layer, center, axes, 0, 0, 360, strength, -1)
-        shade = np.maximum(shade, softened(layer, max(blur * half, 1.5)))
-    out = pixels.copy()
-    out[rows, cols] = light.shaded(pixels[rows, cols], shade)
-    return out
+    pixels[rows, columns] = light.shaded(pixels[rows, columns], 0.55 * shade * below_far_rim * above_near_rim)
 
 
 def _mirror_in_water(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
-    """The subject upside down below the vessel's own mirror image, broken by the waves."""
+    """The subject upside down below the vessel's own mirror image, broken by the waves.
+
+    It is soft, so a large one is found on a smaller copy.
+    """
     lines = _lines(patch.columns, setting)
     height, width = patch.alpha.shape
     side = float(np.median(lines.foot) - np.median(lines.rim))
@@ -191,12 +205,19 @@ def _mirror_in_water(pixels: Pixels, patch: _Patch, setting: Setting) -> None:
     if rows.stop - rows.start < 4:
         return
     own = slice(rows.start - start, rows.stop - start)
-    share = patch.alpha[::-1][own].astype(np.float32)[..., None] / 255
-    layered = np.dstack([patch.pixels[::-1][own] * share, share]).astype(np.float32)
-    water = pixels[rows, patch.columns]
-    layered = light.rippled(softened(layered, max(0.014 * height, 1)), water, width / 300)
-    beyond = (_rows(rows) - (2 * lines.foot - lines.rim)) / height
+    factor = min(_MIRRORED_SIDE / max(height, width), 1.0)
+    size = (max(round(width * factor), 2), max(round((rows.stop - rows.start) * factor), 2))
+    share = resized(np.ascontiguousarray(patch.alpha[::-1][own]), size).astype(np.float32)[..., None] / 255
+    mirror = resized(np.ascontiguousarray(patch.pixels[::-1][own]), size)
+    water = resized(np.ascontiguousarray(pixels[rows, patch.columns]), size)
+    layered = softened(np.dstack([mirror * share, share]).astype(np.float32), max(0.014 * height * factor, 1))
+    layered = light.rippled(layered, water, width * factor / 300)
+    down = np.linspace(rows.start, rows.stop - 1, size[1], dtype=np.float32)[:, None]
+    across = np.linspace(0, width - 1, size[0]).astype(int)
+    beyond = (down - (2 * lines.foot - lines.rim)[across]) / height
     fade = np.clip(beyond / 0.06, 0, 1) * np.clip(0.36 - 0.5 * beyond, 0.10, 1)
-    weight = (layered[..., 3] * fade)[..., None]
     image = np.clip(layered[..., :3] / np.maximum(layered[..., 3:], 1e-3) * _IN_WATER, 0, 255)
-    pixels[rows, patch.columns] = (water * (1 - weight) + image * weight + 0.5).astype(np.uint8)
+    there = (width, rows.stop - rows.start)
+    weight = resized(masked(np.asarray(layered[..., 3] * fade, np.float32)), there)
+    here = (rows, patch.columns)
+    pixels[here] = blended(pixels[here], resized(image.astype(np.uint8), there), weight)

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from officina.engines.collage.box import Box
-from officina.engines.collage.framing import Size, around
 from officina.engines.collage.plan import Compose, Relation, Side
+from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene.vessel import Vessel
 from officina.engines.collage.subject.cutout import Cutout
 from officina.engines.collage.subject.figure import height_m
 from officina.engines.collage.things import Thing
 
-_CLOSER_AT_MOST = 1.2
-_FILLS = 0.5
-"""How much of the result the subject and what bears it shall fill, if that takes no more than the above."""
+FLIES = frozenset(
+    (
+        *("bird", "eagle", "owl", "parrot", "duck", "swan", "butterfly", "balloon", "kite", "airplane"),
+        *("helicopter", "rocket", "dragon", "frisbee", "lamp"),
+    )
+)
+"""Things that may be in the air: they fly, or they hang."""
+FLOATS = frozenset(("boat", "canoe", "sailboat", "ship", "duck", "swan", "surfboard", "fish", "turtle"))
+"""Things that may be on the water."""
+MOST_ABOARD = 5
 _SIDES = {"left": 0.27, "center": 0.5, "right": 0.73}
+_MIDDLES = (0.5, 0.34, 0.66, 0.42, 0.58)
+"""Where the subject stands in each variant."""
+_LEAST = 0.16
+"""No subject is drawn smaller than this share of the tallest one beside it, or nobody would see it."""
+_FREE = 0.25
+"""How much of what is already there a subject on a table may cover."""
+_ONE_ROW = 4
+_GAP = 1.08
+"""Room that a subject takes beside others, in its own widths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +45,10 @@ class Figure:
     cut: Cutout
     known: Thing
     word: str
+    picture: int = 0
+    """Of the album, for messages."""
+    count: int = 1
+    """How many of its kind it shows."""
 
     @property
     def height_m(self) -> float:
@@ -34,6 +56,14 @@ class Figure:
 
     def width_for(self, height: float) -> float:
         return height * self.cut.width / self.cut.height
+
+    @property
+    def name(self) -> str:
+        return f"the {self.word} of picture {self.picture + 1}"
+
+    def mirrored(self) -> Figure:
+        """Left and right swapped, its cut edges too."""
+        return replace(self, cut=self.cut.mirrored())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +77,9 @@ class Spot:
     """Whether its lower edge must be the result's lower edge, because its own picture cuts it there."""
     touches: bool = True
     """Whether it stands on something, and shades it."""
+    behind: bool = False
+    """Whether the target is painted over it again."""
+    in_air: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +90,70 @@ class Stage:
     height: int
     target: Thing
     box: Box | None
+    frame: Box
+    """The part of the scene that is shown if nothing asks for another."""
     vessel: Vessel | None = None
+    occupied: Mask | None = None
+    """What stands out in the scene, on a small copy: where nothing else should be put."""
+
+    @property
+    def tallest(self) -> float:
+        """How much of the scene's height one view can show."""
+        return self.frame.height
+
+    @property
+    def per_m(self) -> float:
+        """Pixels of a metre at the target."""
+        assert self.box is not None  # noqa: S101 (asked only where there is a target)
+        across = self.box.width / max(self.target.width_m, 0.02)
+        upright = self.box.height / max(self.target.height_m, 0.02)
+        if self.target.alive:
+            return upright
+        return across if self.target.shape != "object" else float((across * upright) ** 0.5)
 
 
 def place(figures: Sequence[Figure], wish: Compose, stage: Stage, variant: int = 0) -> tuple[Spot, ...]:
-    """One spot for each figure, side by side when there are several."""
-    spread = _across(len(figures), wish.side, variant)
+    """One spot for each figure, side by side when there are several; `behind` has a place of its own."""
+    spread = across(len(figures), wish.side, variant)
+    if wish.relation == "above" or stage.target.name == "sky":
+        return tuple(_in_air(f, stage, at) for f, at in zip(figures, spread, strict=True))
     if stage.vessel is not None and wish.relation in ("on", "in", "into"):
-        return tuple(_aboard(f, stage, stage.vessel, at, wish) for f, at in zip(figures, spread, strict=True))
+        if len(figures) > MOST_ABOARD:
+            raise CannotDo(f"{len(figures)} subjects have no room in one {stage.target.name}")
+        return tuple(
+            _aboard(f, stage, stage.vessel, at, wish, len(figures))
+            for f, at in zip(figures, spread, strict=True)
+        )
     if stage.box is not None and stage.target.shape != "place":
         if wish.relation in ("beside", "front"):
             return _next_to(figures, wish, stage, stage.box)
         return tuple(_on_top(f, stage, stage.box, at) for f, at in zip(figures, spread, strict=True))
-    return tuple(_on_ground(f, stage, at, len(figures)) for f, at in zip(figures, spread, strict=True))
+    return on_ground(figures, stage, sum(spread) / len(spread))
 
 
-def _across(count: int, side: Side | None, variant: int) -> tuple[float, ...]:
+def across(count: int, side: Side | None, variant: int) -> tuple[float, ...]:
     """Shares of the width, one for each subject."""
-    middle = _SIDES[side] if side else (0.5, 0.36, 0.64, 0.43, 0.57)[variant % 5]
+    middle = _SIDES[side] if side else _MIDDLES[variant % len(_MIDDLES)]
     if count == 1:
         return (middle,)
-    gap = 0.34 if count == 2 else 0.26
-    return tuple(min(max(middle + gap * (i - (count - 1) / 2), 0.14), 0.86) for i in range(count))
+    gap = min(0.34, 0.78 / count)
+    half = gap * (count - 1) / 2
+    middle = min(max(middle, 0.10 + half), 0.90 - half)
+    return tuple(middle + gap * i - half for i in range(count))
 
 
-def _aboard(figure: Figure, stage: Stage, vessel: Vessel, at: float, wish: Compose) -> Spot:
+def _aboard(figure: Figure, stage: Stage, vessel: Vessel, at: float, wish: Compose, count: int) -> Spot:
     """Inside, its lower part behind the rim."""
+    _check_sides(figure)
     per_m = vessel.box.width / stage.target.width_m
     height = max(figure.height_m * per_m * 1.05, 0.17 * vessel.box.width)
-    widest = 0.46 * vessel.box.width
+    widest = (0.46 if count == 1 else 0.92 / count) * vessel.box.width
     height *= min(1.0, widest / figure.width_for(height))
+    hidden = _behind_rim(figure, wish)
+    room = 0.95 * stage.tallest - 0.75 * vessel.box.height
+    height *= min(1.0, max(room / ((1 - hidden) * height), 0.7))
     x = vessel.box.left + (0.08 + 0.84 * at) * vessel.box.width
-    base = vessel.rim_at(x) + _behind_rim(figure, wish) * height
+    base = vessel.rim_at(x) + hidden * height
     return Spot(_standing(figure, x, base, height), hidden=True)
 
 
@@ -103,65 +168,169 @@ def _behind_rim(figure: Figure, wish: Compose) -> float:
 
 def _on_top(figure: Figure, stage: Stage, box: Box, at: float) -> Spot:
     """On a seat, a table or any thing: the higher up, the less of it is a top."""
-    if figure.cut.cut_bottom:
-        return _at_edge(figure, stage, at)
-    share = {"seat": 0.55, "surface": 0.30, "vessel": 0.20}.get(stage.target.shape, 0.10)
-    per_m = box.width / stage.target.width_m
-    height = figure.height_m * per_m
-    height = min(max(height, 0.12 * stage.height), 1.1 * stage.height)
+    _check_whole(figure, f"on the {spoken(stage.target)}")
+    height = figure.height_m * box.width / stage.target.width_m
+    height = min(max(height, 0.10 * stage.tallest), 0.9 * stage.tallest)
     height *= min(1.0, 1.2 * box.width / figure.width_for(height))
-    x = box.left + (0.15 + 0.7 * at) * box.width
-    return Spot(_standing(figure, x, box.top + share * box.height, height))
+    tops = {"seat": (0.55,), "surface": (0.30, 0.45, 0.60, 0.75), "vessel": (0.20,)}
+    columns = (at,) if stage.target.shape != "surface" else (at, at - 0.3, at + 0.3, at - 0.15, at + 0.15)
+    places = [
+        _inside(
+            _standing(figure, box.left + (0.15 + 0.7 * x) * box.width, box.top + y * box.height, height),
+            stage,
+        )
+        for y in tops.get(stage.target.shape, (0.10,))
+        for x in columns
+    ]
+    best = min(places, key=lambda place: round(_taken(place, stage), 1))
+    if stage.target.shape == "surface" and _taken(best, stage) > _FREE:
+        raise CannotDo(f"there is no free place on the {spoken(stage.target)}")
+    return Spot(best)
+
+
+def _taken(box: Box, stage: Stage) -> float:
+    """How much of the ground under a subject belongs to something that stands out."""
+    if stage.occupied is None:
+        return 0.0
+    factor = stage.occupied.shape[1] / stage.width
+    foot = Box(box.left, box.bottom - 0.3 * box.height, box.right, box.bottom).scaled(factor)
+    part = stage.occupied[int(foot.top) : int(foot.bottom) + 1, int(foot.left) : int(foot.right) + 1]
+    return float(np.mean(part > 127)) if part.size else 1.0
+
+
+def _inside(box: Box, stage: Stage) -> Box:
+    """Moved into the scene; CannotDo when that is far."""
+    x = min(max(box.left, 0.0), stage.width - box.width)
+    if abs(x - box.left) > 0.6 * box.width or box.width > stage.width:
+        raise CannotDo(f"there is no room for the subject there: the {spoken(stage.target)} is at the edge")
+    return box.moved(x - box.left, 0)
 
 
 def _next_to(figures: Sequence[Figure], wish: Compose, stage: Stage, box: Box) -> tuple[Spot, ...]:
     """On the same ground as the thing, on the side that has room; in front of it a little nearer."""
     nearer = wish.relation == "front"
     ground = min(box.bottom + (0.05 if nearer else 0.01) * stage.height, stage.height)
-    per_m = box.height / max(stage.target.height_m, 0.05)
-    spots: list[Spot] = []
     side = wish.side or ("left" if box.left > stage.width - box.right else "right")
     edge = box.left if side == "left" else box.right
-    for figure in figures:
-        height = min(
-            max(figure.height_m * per_m * (1.15 if nearer else 1.0), 0.10 * stage.height), 0.95 * stage.height
-        )
+    tall = box.height / max(stage.target.height_m, 0.05)
+    spots: list[Spot] = []
+    middles = across(len(figures), wish.side, 0)
+    for figure, middle in zip(figures, middles, strict=True):
+        height = figure.height_m * tall * (1.15 if nearer else 1.0)
+        height = min(max(height, 0.10 * stage.tallest), 0.92 * stage.tallest)
         width = figure.width_for(height)
         if nearer:
-            x = box.left + (_SIDES[wish.side] if wish.side else 0.5) * box.width
+            x = box.left + middle * box.width
         else:
             x = edge + (-0.56 if side == "left" else 0.56) * width
             edge += -1.1 * width if side == "left" else 1.1 * width
         if figure.cut.cut_bottom:
-            spots.append(_at_edge(figure, stage, x / stage.width))
+            at = {"left": 0.2, "right": 0.8}.get(side, x / stage.width) if not nearer else x / stage.width
+            spots.append(_at_edge(figure, stage, (at * stage.width - stage.frame.left) / stage.frame.width))
         else:
-            spots.append(Spot(_standing(figure, x, ground, height)))
+            _check_sides(figure)
+            spots.append(Spot(_inside(_standing(figure, x, ground, height), stage)))
     return tuple(spots)
 
 
-def _on_ground(figure: Figure, stage: Stage, at: float, count: int) -> Spot:
-    """Standing in the open."""
-    if figure.cut.cut_bottom:
-        return _at_edge(figure, stage, at)
-    natural = 0.5 * stage.height * (figure.height_m / 1.7) ** 0.35
-    height = min(max(natural, 0.25 * stage.height), 0.72 * stage.height)
-    widest = (0.62 if count == 1 else 0.85 / count) * min(stage.width, 1.2 * stage.height)
-    height *= min(1.0, widest / figure.width_for(height))
-    return Spot(_standing(figure, at * stage.width, 0.93 * stage.height, height))
+def on_ground(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[Spot, ...]:
+    """Standing in the open, as large beside each other as they are in the world; many stand in two rows."""
+    heights = _heights(figures, stage.frame)
+    order = sorted(range(len(figures)), key=lambda i: -heights[i])
+    together = sum(f.width_for(h) * _GAP for f, h in zip(figures, heights, strict=True))
+    if len(figures) <= _ONE_ROW or together < 1.15 * stage.frame.width:
+        rows = [(list(range(len(figures))), 0.93)]
+    else:
+        back = sorted(i for i in order[: len(figures) // 2] if not figures[i].cut.cut_bottom)
+        rows = [(back, 0.80), ([i for i in range(len(figures)) if i not in back], 0.95)]
+    spots: dict[int, Spot] = {}
+    for members, base in rows:
+        sized = [(i, heights[i] * (0.85 if base < 0.9 else 1.0)) for i in members]
+        spots.update(_row(figures, sized, stage, (middle, base)))
+    return tuple(spots[i] for i in range(len(figures)))
 
 
-def _at_edge(figure: Figure, stage: Stage, at: float) -> Spot:
+def _heights(figures: Sequence[Figure], frame: Box) -> list[float]:
+    """In pixels of the scene: true to each other, and the tallest well seen."""
+    whole = [figure.height_m for figure in figures if not figure.cut.cut_bottom]
+    busts = len(figures) - len(whole)
+    tallest = max(whole, default=1.0)
+    share = min(max(0.5 * (tallest / 1.7) ** 0.35, 0.25), 0.72) * (0.8 if busts else 1.0)
+    return [
+        frame.height * (0.66 if f.cut.cut_bottom else share * max(f.height_m / tallest, _LEAST))
+        for f in figures
+    ]
+
+
+def _row(
+    figures: Sequence[Figure], sized: Sequence[tuple[int, float]], stage: Stage, at: tuple[float, float]
+) -> dict[int, Spot]:
+    """Side by side around a share of the width, their feet at a share of the height."""
+    frame = stage.frame
+    widths = [figures[i].width_for(height) * _GAP for i, height in sized]
+    most = (0.68 if len(sized) == 1 else 0.94) * min(frame.width, 1.25 * len(sized) * frame.height)
+    fit = min(1.0, most / max(sum(widths), 1.0))
+    span = sum(widths) * fit
+    left = min(max(at[0] * frame.width - span / 2, 0.02 * frame.width), 0.98 * frame.width - span)
+    spots = {}
+    for (i, height), width in zip(sized, widths, strict=True):
+        x = (left + width * fit / 2) / frame.width
+        left += width * fit
+        if figures[i].cut.cut_bottom:
+            spots[i] = _at_edge(figures[i], stage, x, height * fit)
+        else:
+            base = frame.top + at[1] * frame.height
+            box = _standing(figures[i], frame.left + x * frame.width, base, height * fit)
+            spots[i] = Spot(_at_side(figures[i], box, frame))
+    return spots
+
+
+def _at_edge(figure: Figure, stage: Stage, at: float, height: float = 0.0) -> Spot:
     """A subject that its own picture cuts off below rises from the lower edge, so that it never floats."""
-    height = 0.66 * stage.height
-    widest = 0.72 * min(stage.width, 1.3 * stage.height)
+    frame = stage.frame
+    height = height or 0.66 * frame.height
+    widest = 0.72 * min(frame.width, 1.3 * frame.height)
     height *= min(1.0, widest / figure.width_for(height))
     width = figure.width_for(height)
-    x = min(max(at * stage.width, 0.5 * width), stage.width - 0.5 * width)
-    if figure.cut.cut_left and not figure.cut.cut_right:
-        x = 0.5 * width
-    if figure.cut.cut_right and not figure.cut.cut_left:
-        x = stage.width - 0.5 * width
-    return Spot(_standing(figure, x, stage.height, height), at_edge=True, touches=False)
+    x = min(max(at * frame.width, 0.5 * width), frame.width - 0.5 * width)
+    box = _standing(figure, frame.left + x, frame.bottom, height)
+    return Spot(_at_side(figure, box, frame), at_edge=True, touches=False)
+
+
+def _at_side(figure: Figure, box: Box, frame: Box) -> Box:
+    """A subject that its own picture cuts off at one side stays at that side of the result."""
+    if figure.cut.cut_left and figure.cut.cut_right:
+        raise CannotDo(
+            f"{figure.name} is cut off at both sides of that picture; send one that shows it whole"
+        )
+    if figure.cut.cut_left:
+        return box.moved(frame.left - box.left, 0)
+    if figure.cut.cut_right:
+        return box.moved(frame.right - box.right, 0)
+    return box
+
+
+def _in_air(figure: Figure, stage: Stage, at: float) -> Spot:
+    """Above the target, or in the upper part of the scene."""
+    if figure.known.name not in FLIES:
+        raise CannotDo(f"a {figure.word} would float in the air; only what flies or hangs can be put there")
+    _check_whole(figure, "in the air")
+    frame, box = stage.frame, stage.box
+    if box is None or stage.target.shape == "place":
+        height = frame.height * min(max(0.16 * (figure.height_m / 0.4) ** 0.25, 0.10), 0.36)
+        height *= min(1.0, 0.4 * frame.width / figure.width_for(height))
+        base = frame.top + 0.10 * frame.height + height
+        return Spot(
+            _standing(figure, frame.left + at * frame.width, base, height), touches=False, in_air=True
+        )
+    height = min(max(figure.height_m * stage.per_m, 0.11 * frame.height), 0.42 * frame.height)
+    room = 0.8 * box.top
+    if room < 0.08 * frame.height:
+        raise CannotDo(f"there is no room above the {spoken(stage.target)} of that picture")
+    height = min(height, room)
+    x = box.left + at * box.width
+    base = box.top - 0.12 * room
+    return Spot(_standing(figure, x, base, height), touches=False, in_air=True)
 
 
 def _standing(figure: Figure, x: float, base: float, height: float) -> Box:
@@ -169,51 +338,34 @@ def _standing(figure: Figure, x: float, base: float, height: float) -> Box:
     return Box(x - width / 2, base - height, x + width / 2, base)
 
 
-def check_bearable(relation: Relation, target: Thing) -> None:
-    """What cannot be believed is refused: nobody fits into a thing without an open top."""
-    if relation == "in" and target.shape in ("object", "seat"):
+def _check_whole(figure: Figure, where: str) -> None:
+    if figure.cut.cut_bottom:
         raise CannotDo(
-            f"nothing can be put inside a {target.name.replace('_', ' ')}, only on, beside or before it"
+            f"{figure.name} is cut off by the lower edge of that picture and would end in mid-air {where}; "
+            "send a picture that shows it whole"
+        )
+    _check_sides(figure)
+
+
+def _check_sides(figure: Figure) -> None:
+    if figure.cut.cut_left or figure.cut.cut_right:
+        raise CannotDo(
+            f"{figure.name} is cut off at the side of that picture and would be in the scene as well; "
+            "send a picture that shows it whole"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """The part of the scene that is shown, and how it maps onto the result."""
-
-    part: Box
-    size: Size
-
-    @property
-    def factor(self) -> float:
-        return self.size.width / self.part.width
-
-    def mapped(self, box: Box) -> Box:
-        return box.moved(-self.part.left, -self.part.top).scaled(self.factor)
+def spoken(known: Thing) -> str:
+    """Its name in a sentence."""
+    return known.name.replace("_", " ") or "thing"
 
 
-def view_of(stage: Stage, spots: Sequence[Spot], size: Size) -> View:
-    """As much of the scene as fits the shape of the result, closer if the subject would be lost in it."""
-    boxes = [spot.box for spot in spots]
-    if stage.box is not None and stage.target.shape != "place":
-        boxes.append(stage.box.padded(0.05))
-    keep = boxes[0]
-    for box in boxes[1:]:
-        keep = keep.united(box)
-    keep = keep.clipped(stage.width, stage.height)
-    part = around(Size(stage.width, stage.height), size, keep)
-    if any(spot.at_edge for spot in spots):
-        return View(part.moved(0, stage.height - part.bottom), size)
-    zoom = min(_CLOSER_AT_MOST, _FILLS * part.width / keep.width, _FILLS * part.height / keep.height)
-    return View(_closer(part, keep, max(zoom, 1.0), stage), size)
-
-
-def _closer(part: Box, keep: Box, zoom: float, stage: Stage) -> Box:
-    """The view drawn nearer, with what matters a little below its middle, as photographers do."""
-    width, height = part.width / zoom, part.height / zoom
-    x, y = keep.center
-    left = min(max(x - width / 2, part.left), part.right - width)
-    lowest = max(stage.height - height, part.top)
-    top = min(max(y - 0.62 * height, min(part.top, 0.0)), lowest)
-    top = max(min(top, keep.top), keep.bottom - height)
-    return Box(left, top, left + width, top + height)
+def check_bearable(relation: Relation, target: Thing) -> None:
+    """What cannot be believed is refused: nobody fits into a thing without an open top."""
+    if relation == "in" and target.shape in ("object", "seat") and target.name:
+        raise CannotDo(f"nothing can be put inside a {spoken(target)}, only on, beside or before it")
+    if relation == "behind" and target.shape == "place":
+        raise CannotDo(
+            f"what of the {spoken(target)} is near and what is far cannot be told, "
+            "so nothing can be put behind it"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 
@@ -14,8 +13,8 @@ from officina.engines.collage.raster import shares
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.things import thing
 
-_NAMED = 100.0
-"""What the caller says outweighs all that is seen."""
+_Matching = tuple[float, tuple[int, ...]]
+"""How well pictures suit the subjects, and which picture each subject got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +27,49 @@ class Roles:
 
 def cast(album: Album, subjects: Sequence[Mention], scene: Mention) -> Roles:
     """The most likely roles; CannotDo when no picture can play one of them."""
-    needed = len(subjects) + 1
-    if len(album) < needed:
-        raise CannotDo(
-            f"that takes {needed} pictures, one for each subject and one for the scene, "
-            f"and {len(album)} {'was' if len(album) == 1 else 'were'} given"
-        )
     _check_numbers(album, (*subjects, scene))
-    best: tuple[float, tuple[int, ...]] | None = None
-    for order in permutations(range(len(album)), needed):
-        score = _scene_score(album.look(order[-1]), order[-1], scene)
-        score += sum(
-            _subject_score(album.look(i), i, mention) for i, mention in zip(order[:-1], subjects, strict=True)
-        )
+    taken = {mention.picture - 1 for mention in subjects if mention.picture is not None}
+    best: tuple[float, Roles] | None = None
+    for index in _scenes(album, scene, taken):
+        matching = _matched(album, subjects, index) or _shared(album, subjects, index)
+        if matching is None:
+            continue
+        score = matching[0] + _scene_score(album.look(index), scene)
         if best is None or score > best[0] + 1e-6:
-            best = score, order
-    assert best is not None  # noqa: S101 (there is always one order)
-    roles = Roles(best[1][:-1], best[1][-1])
+            best = score, Roles(matching[1], index)
+    if best is None:
+        raise CannotDo(_too_few(len(album), subjects))
+    _check_seen(album, subjects, best[1])
+    return best[1]
+
+
+def cast_together(album: Album, subjects: Sequence[Mention]) -> tuple[tuple[int, ...], int]:
+    """A picture for each subject when none is left for the scene, and whose picture is to be the scene."""
+    _check_numbers(album, subjects)
+    matching = _matched(album, subjects, None)
+    if matching is None:
+        raise CannotDo(_too_few(len(album), subjects))
+    roles = Roles(matching[1], -1)
     _check_seen(album, subjects, roles)
-    return roles
+    openness = [
+        -2.0 if album.look(index).has_alpha else -_compactness(album.look(index)) for index in matching[1]
+    ]
+    return matching[1], max(range(len(openness)), key=openness.__getitem__)
+
+
+def _too_few(given: int, subjects: Sequence[Mention]) -> str:
+    needed = (
+        len(
+            {m.picture for m in subjects if m.picture} | {-i for i, m in enumerate(subjects) if not m.picture}
+        )
+        + 1
+    )
+    if given >= needed:
+        return "a picture cannot be the subject and the scene at once; name another picture for one of them"
+    return (
+        f"that takes {needed} pictures, one for each subject and one for the scene, "
+        f"and {given} {'was' if given == 1 else 'were'} given"
+    )
 
 
 def _check_numbers(album: Album, mentions: Sequence[Mention]) -> None:
@@ -65,33 +88,81 @@ def _check_seen(album: Album, subjects: Sequence[Mention], roles: Roles) -> None
             )
 
 
-def _subject_score(look: Look, index: int, mention: Mention) -> float:
+def _scenes(album: Album, scene: Mention, taken: set[int]) -> list[int]:
+    """The pictures that may be the scene; a number decides, and a named subject is none."""
+    if scene.picture is not None:
+        return [scene.picture - 1] if scene.picture - 1 not in taken else []
+    return [index for index in range(len(album)) if index not in taken]
+
+
+def _matched(album: Album, subjects: Sequence[Mention], scene: int | None) -> _Matching | None:
+    """Each subject with a picture of its own, as well as can be; several may share one that is named."""
+    named = {m.picture - 1 for m in subjects if m.picture is not None}
+    free = [index for index in range(len(album)) if index not in named and index != scene]
+    asked = [mention for mention in subjects if mention.picture is None]
+    if len(free) < len(asked):
+        return None
+    best: dict[int, _Matching] = {0: (0.0, ())}
+    for mention in asked:
+        scores = [_subject_score(album.look(index), mention) for index in free]
+        best = _one_more(best, scores)
+    total, order = max(best.values(), key=lambda matching: (round(matching[0], 6), [-i for i in matching[1]]))
+    given = iter(order)
+    chosen = tuple(free[next(given)] if m.picture is None else m.picture - 1 for m in subjects)
+    return total, chosen
+
+
+def _one_more(best: dict[int, _Matching], scores: Sequence[float]) -> dict[int, _Matching]:
+    """One subject more: the best matching for every set of pictures taken so far."""
+    longer: dict[int, _Matching] = {}
+    for used, (total, order) in best.items():
+        for index, score in enumerate(scores):
+            now = used | 1 << index
+            if now != used and (now not in longer or total + score > longer[now][0] + 1e-6):
+                longer[now] = total + score, (*order, index)
+    return longer
+
+
+def _shared(album: Album, subjects: Sequence[Mention], scene: int) -> _Matching | None:
+    """Several subjects from one picture, if each is plainly seen in one; for too few pictures."""
+    total, chosen = 0.0, []
+    for mention in subjects:
+        able = (
+            [mention.picture - 1]
+            if mention.picture is not None
+            else [i for i in range(len(album)) if i != scene and album.look(i).best(thing(mention.thing))]
+        )
+        if not able:
+            return None
+        best = max(able, key=lambda i, m=mention: _subject_score(album.look(i), m))  # type: ignore[misc]
+        total += _subject_score(album.look(best), mention)
+        chosen.append(best)
+    kinds = [(index, thing(m.thing).kinds) for index, m in zip(chosen, subjects, strict=True)]
+    return (total, tuple(chosen)) if len(set(kinds)) == len(kinds) else None
+
+
+def _subject_score(look: Look, mention: Mention) -> float:
     """A subject is of the named kind, large, and stands apart from its background."""
-    score = _NAMED * _agrees(mention, index)
     known = thing(mention.thing)
     found = look.best(known)
+    score = 0.0
     if found:
-        score += 2.0 * look.weight(found)
+        score += (1.2 * look.weight(found) + 1.2 * found.score) * (0.7 if look.doubtful(found) else 1.0)
+        score -= 1.0 if (mention.count or 1) > len(look.instances(known)) else 0.0
     elif known.kinds:
         score -= 0.5
     return score + (1.0 if look.has_alpha else 0.35 * _compactness(look))
 
 
-def _scene_score(look: Look, index: int, mention: Mention) -> float:
-    score = _NAMED * _agrees(mention, index)
+def _scene_score(look: Look, mention: Mention) -> float:
     known = thing(mention.thing)
     found = look.best(known)
+    score = 0.0
     if found:
         score += 1.2 * found.score
     elif known.kinds:
         score -= 0.5
     return score - (1.0 if look.has_alpha else 0.2 * _compactness(look))
-
-
-def _agrees(mention: Mention, index: int) -> float:
-    if mention.picture is None:
-        return 0.0
-    return 1.0 if mention.picture == index + 1 else -1.0
 
 
 def _compactness(look: Look) -> float:

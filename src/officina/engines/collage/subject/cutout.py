@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -17,10 +17,8 @@ from officina.engines.collage.raster import (
     Floats,
     Mask,
     Pixels,
-    disc,
     masked,
     resized,
-    resized_floats,
     shares,
 )
 from officina.engines.collage.subject import matting
@@ -29,6 +27,8 @@ WORK_SIDE = 1280
 """Masks are found on no more pixels than this a side."""
 LEAST_SHARE = 0.004
 """A subject covers at least this share of its picture."""
+_LEAST_BUST = 0.5
+"""A bust keeps at least this share of its height when it is cut above its shoulders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,38 @@ class Cutout:
     @property
     def height(self) -> int:
         return int(self.alpha.shape[0])
+
+    def mirrored(self) -> Cutout:
+        """Left and right swapped."""
+        return replace(
+            self,
+            pixels=np.ascontiguousarray(self.pixels[:, ::-1]),
+            alpha=np.ascontiguousarray(self.alpha[:, ::-1]),
+            cut_left=self.cut_right,
+            cut_right=self.cut_left,
+        )
+
+    def without_cut_sides(self) -> Cutout:
+        """A bust whose shoulders its picture cuts off ends above them, if enough of it is left."""
+        if not self.cut_bottom or not (self.cut_left or self.cut_right):
+            return self
+        touching = np.maximum(self.alpha[:, 0], self.alpha[:, -1]) > 128
+        end = int(np.argmax(touching))
+        if end < _LEAST_BUST * self.height or not touching[end:].mean() > 0.5:
+            return self
+        alpha = self.alpha[:end]
+        box = bounds(alpha)
+        columns = slice(int(box.left), int(box.right))
+        part = Box(self.box.left + box.left, self.box.top, self.box.left + box.right, self.box.top + end)
+        return Cutout(
+            np.ascontiguousarray(self.pixels[:end, columns]),
+            np.ascontiguousarray(alpha[:, columns]),
+            part,
+            cut_bottom=True,
+            cut_left=False,
+            cut_right=False,
+            cut_top=self.cut_top,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +111,7 @@ def subject_alpha(picture: Picture, nets: Nets, hint: Hint) -> Mask | None:
     if float(np.mean(rough > 0.5)) < LEAST_SHARE:
         return None
     alpha = matting.refine(small.pixels, rough)
-    return masked(resized_floats(alpha, (picture.width, picture.height)))
+    return resized(masked(alpha), (picture.width, picture.height))
 
 
 def cut_out(picture: Picture, alpha: Mask) -> Cutout:
@@ -103,8 +135,8 @@ def cut_out(picture: Picture, alpha: Mask) -> Cutout:
 
 def bounds(alpha: Mask, least: int = 24) -> Box:
     """The rectangle around what is visible."""
-    columns = np.flatnonzero((alpha > least).any(axis=0))
-    rows = np.flatnonzero((alpha > least).any(axis=1))
+    columns = np.flatnonzero(np.asarray(cv2.reduce(alpha, 0, cv2.REDUCE_MAX))[0] > least)
+    rows = np.flatnonzero(np.asarray(cv2.reduce(alpha, 1, cv2.REDUCE_MAX))[:, 0] > least)
     if not len(columns):
         return Box(0, 0, alpha.shape[1], alpha.shape[0])
     return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
@@ -211,5 +243,5 @@ def _connected(rough: Floats, about: Box | None) -> Floats:
         keep = overlapping or keep
     kept = np.isin(labels, list(keep)).astype(np.uint8)
     reach = max(round(0.02 * max(rough.shape)), 3)
-    grown = cv2.dilate(kept, disc(reach))
-    return np.asarray(np.where(grown > 0, rough, 0), np.float32)
+    away = cv2.distanceTransform(1 - kept, cv2.DIST_L2, 3)
+    return np.asarray(np.where(away <= reach, rough, 0), np.float32)

@@ -19,6 +19,10 @@ from officina.engines.collage.raster import (
 
 _SURE, _MAYBE = 0.92, 0.10
 _LARGEST = 1600
+_SPECK_ALPHA, _SPECK_SHARE = 0.4, 0.012
+"""A loose part that covers less than this share of the subject is not kept."""
+_HOLE_SHARE = 0.006
+"""A hole that covers less than this share of the subject is a mistake, not a view through it."""
 
 
 def refine(pixels: Pixels, rough: Floats) -> Floats:
@@ -34,7 +38,32 @@ def refine(pixels: Pixels, rough: Floats) -> Floats:
     guided = _guided(pixels, alpha, reach)
     guided[inside > 0] = 1
     guided[outside > 0] = 0
-    return np.asarray(np.clip((guided - 0.06) / 0.88, 0, 1), np.float32)
+    return _tidied(np.asarray(np.clip((guided - 0.06) / 0.88, 0, 1), np.float32))
+
+
+def _tidied(alpha: Floats) -> Floats:
+    """Without loose specks, which are pieces of something else, and without pinholes."""
+    seen = (alpha > _SPECK_ALPHA).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(seen)
+    if count < 2:
+        return alpha
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    specks = np.asarray(areas < _SPECK_SHARE * areas.max())
+    specks[0] = False
+    main = np.asarray(areas >= _SPECK_SHARE * areas.max())[labels].astype(np.uint8)
+    if specks.any():
+        # What is nearer to a speck than to the subject is the speck's own soft rim.
+        to_speck = cv2.distanceTransform(1 - specks[labels].astype(np.uint8), cv2.DIST_L2, 3)
+        to_main = cv2.distanceTransform(1 - main, cv2.DIST_L2, 3)
+        alpha = np.where(to_speck < to_main, 0, alpha)
+    holes, labels, stats, _ = cv2.connectedComponentsWithStats(1 - (alpha > 0.92).astype(np.uint8))
+    pinholes = np.asarray(stats[:, cv2.CC_STAT_AREA] < _HOLE_SHARE * areas.max())
+    pinholes[0] = False
+    if holes > 1 and pinholes.any():
+        filled = cv2.GaussianBlur(pinholes[labels].astype(np.float32), (0, 0), 1.0) * 2
+        alpha = np.maximum(alpha, np.clip(filled, 0, 1))
+    return np.asarray(alpha, np.float32)
 
 
 def foreground(pixels: Pixels, alpha: Floats) -> Pixels:
