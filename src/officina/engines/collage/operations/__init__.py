@@ -9,14 +9,18 @@ from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.operations.black_and_white import black_and_white
 from officina.engines.collage.operations.blur_background import blur_background
 from officina.engines.collage.operations.compose import compose
+from officina.engines.collage.operations.duotone import duotone
 from officina.engines.collage.operations.remove_background import remove_background
 from officina.engines.collage.operations.replace_background import replace_background
+from officina.engines.collage.operations.tone import tone
 from officina.engines.collage.plan import (
     BlackAndWhite,
     BlurBackground,
     Compose,
+    Duotone,
     RemoveBackground,
     ReplaceBackground,
+    Tone,
 )
 
 Painter = Callable[[Any, Bench], Canvas]
@@ -27,4 +31,6 @@ PAINTERS: Mapping[type, Painter] = {
     ReplaceBackground: replace_background,
     BlurBackground: blur_background,
     BlackAndWhite: black_and_white,
+    Tone: tone,
+    Duotone: duotone,
 }
