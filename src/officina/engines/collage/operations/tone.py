@@ -141,7 +141,7 @@ def _grained(pixels: Pixels, level: float) -> Pixels:
 def _vignette(pixels: Pixels, amount: float) -> Pixels:
     """Light falls off towards the corners with the fourth power of the angle's cosine, as in a real lens."""
     height, width = pixels.shape[:2]
-    reach = 0.62 * amount
+    reach = 0.45 * amount
     x2 = ((np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1) ** 2
     y2 = ((np.arange(height, dtype=np.float32) + 0.5) / height * 2 - 1) ** 2
 

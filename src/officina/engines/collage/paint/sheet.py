@@ -29,12 +29,12 @@ def sheet(number: int | None, bench: Bench) -> Canvas:
     return at_size(bench.one_picture(number), bench.size, closeness(bench))
 
 
-def at_size(canvas: Canvas, size: Size, closer: float = 1.0) -> Canvas:
-    """The canvas framed as it will be in the end, with all that is known about it."""
+def at_size(canvas: Canvas, size: Size, closer: float = 1.0, part: Box | None = None) -> Canvas:
+    """The canvas framed as it will be in the end, with all that is known about it; or a part of it."""
     have = Size(canvas.picture.width, canvas.picture.height)
-    if have == size:
+    if have == size and part is None:
         return canvas
-    part = closed_in(canvas, canvas.part(size), closer)
+    part = part or closed_in(canvas, canvas.part(size), closer)
     picture = shown(canvas.picture, part, size, canvas.subject)
     factor = size.width / part.width
     keep = canvas.keep.moved(-part.left, -part.top).scaled(factor).clipped(size.width, size.height)
@@ -75,3 +75,11 @@ def named(canvas: Canvas) -> str:
 def painted(canvas: Canvas, picture: Picture) -> Canvas:
     """The canvas with other pixels in the same places."""
     return replace(canvas, picture=picture)
+
+
+def closer_by_variant(canvas: Canvas, bench: Bench) -> Canvas:
+    """For what has nothing else to vary: each variant shows less of what is around, at the asked size."""
+    if bench.variant == 0:
+        return canvas
+    part = canvas.part(bench.size).padded(-0.022 * bench.variant)
+    return at_size(canvas, bench.size, part=part)
