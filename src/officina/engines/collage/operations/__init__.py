@@ -17,6 +17,7 @@ from officina.engines.collage.operations.remove_background import remove_backgro
 from officina.engines.collage.operations.replace_background import replace_background
 from officina.engines.collage.operations.rotate import rotate
 from officina.engines.collage.operations.sticker import sticker
+from officina.engines.collage.operations.stylise import stylise
 from officina.engines.collage.operations.text import text
 from officina.engines.collage.operations.tone import tone
 
@@ -31,6 +32,7 @@ PAINTERS: Mapping[type, Painter] = {
     plan.Sticker: sticker,
     plan.Tone: tone,
     plan.Duotone: duotone,
+    plan.Stylise: stylise,
     plan.Text: text,
     plan.Flip: flip,
     plan.Rotate: rotate,
