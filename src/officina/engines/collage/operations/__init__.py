@@ -19,7 +19,9 @@ from officina.engines.collage.operations.rotate import rotate
 from officina.engines.collage.operations.sticker import sticker
 from officina.engines.collage.operations.stylise import stylise
 from officina.engines.collage.operations.text import text
+from officina.engines.collage.operations.time_of_day import time_of_day
 from officina.engines.collage.operations.tone import tone
+from officina.engines.collage.operations.weather import weather
 
 Painter = Callable[[Any, Bench], Canvas]
 
@@ -33,6 +35,8 @@ PAINTERS: Mapping[type, Painter] = {
     plan.Tone: tone,
     plan.Duotone: duotone,
     plan.Stylise: stylise,
+    plan.Weather: weather,
+    plan.TimeOfDay: time_of_day,
     plan.Text: text,
     plan.Flip: flip,
     plan.Rotate: rotate,

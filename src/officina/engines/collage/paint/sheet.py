@@ -83,3 +83,16 @@ def closer_by_variant(canvas: Canvas, bench: Bench) -> Canvas:
         return canvas
     part = canvas.part(bench.size).padded(-0.022 * bench.variant)
     return at_size(canvas, bench.size, part=part)
+
+
+def salience(canvas: Canvas, bench: Bench) -> Mask:
+    """How much each pixel stands out, small, of what will be the sheet."""
+    look = bench.look(canvas)
+    if (canvas.picture.width, canvas.picture.height) == (bench.size.width, bench.size.height):
+        return look.salience
+    part = closed_in(canvas, canvas.part(bench.size), closeness(bench))
+    factor = look.salience.shape[1] / canvas.picture.width
+    size = Size(max(round(bench.size.aspect * 256), 1), 256)
+    alpha = shown(Picture(look.salience, look.salience), part.scaled(factor), size).alpha
+    assert alpha is not None  # noqa: S101 (it was given one)
+    return alpha

@@ -29,9 +29,9 @@ def charcoal(pixels: Pixels, hand: Hand) -> Pixels:
 
     def work(rows: slice) -> None:
         tooth = 0.7 * grain(rows, width, hand.seed % 5, round(1.5 * fine, 1))
-        tooth = tooth + 0.55 * grain(rows, width, 31, round(0.6 * fine, 1))
+        tooth = tooth + 0.55 * grain(rows, width, 31, round(0.8 * fine, 1))
         dark = rows_of(coal, rows, height, width)
-        caught = dark + 0.42 * tooth * (1.15 - dark) * np.minimum(dark * 4, 1)
+        caught = dark + 0.17 * tooth * (1.25 - dark) * np.minimum(dark * 5, 1)
         share = np.clip(caught, 0, 1)[..., None]
         result[rows] = (paper * (1 + 0.012 * tooth[..., None])) * (1 - share) + black * share
 
@@ -44,7 +44,7 @@ def _coal(small: Pixels, hand: Hand) -> Floats:
     flat = patches(small, max(round(max(small.shape[:2]) * 0.006), 3))
     tone = luminance(mapped(flat, bent(0.5)))
     low, high = np.percentile(tone, (1, 97))
-    shade = 1 - np.clip((tone - low) / max(high - low, 0.05), 0, 1) ** 0.62
+    shade = 1 - np.clip((tone - low) / max(high - low, 0.05), 0, 1) ** 0.7
     smear = _smeared(np.asarray(shade, np.float32), 0.012 * max(small.shape[:2]))
     grey = np.asarray(grey_of(small), np.float32) / 255
     lines = 1 - ink(grey, 1.7, sharp=16, least=0.5, steep=4)

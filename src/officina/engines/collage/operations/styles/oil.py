@@ -17,7 +17,7 @@ from officina.engines.collage.paint.tones import bent, grey_of, mapped, saturate
 from officina.engines.collage.raster import Floats, Mask, Pixels, resized
 
 _WORK_SIDE = 1024
-_BRUSHES = (0.030, 0.015, 0.0080, 0.0042)
+_BRUSHES = (0.030, 0.015, 0.0080, 0.0048)
 """Widths of the brushes, as shares of the longer side."""
 _STEPS = 6
 _FINEST = 1280
@@ -68,7 +68,7 @@ def _strokes(small: Pixels, canvas: Pixels, flow: Floats, width: float, seed: in
     """Where the canvas is not yet like the picture, along the flow, as far as the colour holds."""
     random = np.random.default_rng(seed)
     height, wide = small.shape[:2]
-    step = max(width * 0.62, 2.0)
+    step = max(width * 0.8, 2.5)
     ys, xs = np.meshgrid(np.arange(step / 2, height, step), np.arange(step / 2, wide, step), indexing="ij")
     spots = np.stack([xs.ravel(), ys.ravel()], axis=-1) + random.uniform(-0.5, 0.5, (xs.size, 2)) * step
     blurred = cv2.GaussianBlur(small, (0, 0), max(width / 4, 0.8))
@@ -121,7 +121,7 @@ def _relief(height: Mask, flow: Floats, hand: Hand) -> Floats:
     size = (height.shape[1], height.shape[0])
     bristles = _along(cv2.GaussianBlur(white(*flow.shape[:2], hand.seed + 50), (0, 0), 0.7) * 2.2, flow)
     fine = cv2.resize(bristles, size, interpolation=cv2.INTER_CUBIC)
-    level = cv2.GaussianBlur(height.astype(np.float32) / 255, (0, 0), 1.0) * 0.8 + fine * 0.16
+    level = cv2.GaussianBlur(height.astype(np.float32) / 255, (0, 0), 1.0) * 0.6 + fine * 0.06
     slope = cv2.Sobel(level, cv2.CV_32F, 1, 0, scale=0.25) + cv2.Sobel(level, cv2.CV_32F, 0, 1, scale=0.25)
     return np.asarray(np.clip(slope, -0.5, 0.5), np.float32)
 
