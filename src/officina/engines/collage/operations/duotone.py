@@ -7,7 +7,7 @@ import numpy as np
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.paint.bands import toward
 from officina.engines.collage.paint.sheet import named, painted, sheet, strength
-from officina.engines.collage.paint.tones import TONES, LUMA, bent, between, coloured, grey_of, spread
+from officina.engines.collage.paint.tones import LUMA, TONES, bent, between, coloured, grey_of, spread
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import Colour, Duotone
 from officina.engines.collage.refusal import CannotDo

@@ -18,7 +18,7 @@ from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
 
 _SLIGHT = 20.0
-"""Degrees off a quarter turn up to which the picture is straightened: cropped to what has no empty corners."""
+"""Degrees off a quarter turn up to which the picture is cropped to what has no empty corners."""
 
 
 def rotate(operation: Rotate, bench: Bench) -> Canvas:
@@ -69,8 +69,9 @@ def _turned(canvas: Canvas, degrees: float) -> Canvas:
     width, height = canvas.picture.width, canvas.picture.height
     clear = canvas.picture.alpha is not None or abs(degrees) > _SLIGHT
     size = _around(width, height, degrees) if clear else _within(width, height, degrees)
-    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), -degrees, 1.0)
-    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    middle = (width / 2 - 0.5, height / 2 - 0.5)
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, -degrees, 1.0), np.float64)
+    matrix[:, 2] += np.array(((size[0] - width) / 2, (size[1] - height) / 2))
     alpha = canvas.picture.alpha
     if clear:
         whole = np.full((height, width), 255, np.uint8) if alpha is None else alpha

@@ -45,9 +45,7 @@ def sticker(operation: Sticker, bench: Bench) -> Canvas:
     outline = " ".join(word for word in (operation.outline_name, "outline") if word)
     bench.done.append(f"made a sticker of {named(canvas)}: {outline}")
     keep = Box(0, 0, bench.size.width, bench.size.height)
-    return replace(
-        canvas, picture=Picture(pixels, rim), keep=keep, anchor=Anchor(), subject=rim, moved=True
-    )
+    return replace(canvas, picture=Picture(pixels, rim), keep=keep, anchor=Anchor(), subject=rim, moved=True)
 
 
 def _with_room(canvas: Canvas, size: Size, margin: float) -> Picture:
@@ -82,8 +80,8 @@ def _rim(alpha: Mask, width: float) -> Mask:
     smooth = np.asarray(cv2.GaussianBlur(outside, (0, 0), max(0.35 * width * factor, 0.8)), np.float32)
     filled = _without_holes(smooth - width * factor)
     wide = cv2.resize(filled, (alpha.shape[1], alpha.shape[0]), interpolation=cv2.INTER_CUBIC) / factor
-    edge = np.clip(0.5 - wide, 0, 1) * 255 + 0.5
-    return np.maximum(edge.astype(np.uint8), alpha)
+    edge = (np.clip(0.5 - wide, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.maximum(edge, alpha), np.uint8)
 
 
 def _without_holes(distance: Floats) -> Floats:

@@ -15,7 +15,7 @@ from officina.engines.collage.operations.styles.watercolor import watercolor
 from officina.engines.collage.paint.bands import toward
 from officina.engines.collage.paint.sheet import named, painted, sheet, strength
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.plan import Stylise, StyleKind
+from officina.engines.collage.plan import StyleKind, Stylise
 from officina.engines.collage.raster import Pixels
 
 STYLES: Mapping[StyleKind, Callable[[Pixels, Hand], Pixels]] = {

@@ -15,9 +15,15 @@ from officina.engines.collage.plan import TimeOfDay
 from officina.engines.collage.raster import Floats, Pixels
 from officina.engines.collage.refusal import CannotDo
 
-_DUSK = ((0.0, (74, 66, 124)), (0.35, (158, 92, 128)), (0.68, (242, 128, 84)), (0.90, (255, 190, 102)), (1.0, (255, 212, 130)))
+_DUSK = (
+    (0.0, (74, 66, 124)),
+    (0.35, (158, 92, 128)),
+    (0.68, (242, 128, 84)),
+    (0.90, (255, 190, 102)),
+    (1.0, (255, 212, 130)),
+)
 """The sky after sunset, from overhead down to the horizon."""
-_NIGHT = ((0.0, (6, 10, 28)), (0.55, (16, 26, 56)), (1.0, (44, 58, 92)))
+_NIGHT = ((0.0, (6, 10, 28)), (0.55, (18, 32, 68)), (1.0, (62, 82, 122)))
 
 
 def time_of_day(operation: TimeOfDay, bench: Bench) -> Canvas:
@@ -73,8 +79,9 @@ def _golden(pixels: Pixels, amount: float, variant: int) -> Pixels:
 
 def _sunset(pixels: Pixels, sky: Sky | None, amount: float) -> Pixels:
     """The land in low, warm light; the sky, where there is one, in its own colours times those of dusk."""
+    amount = amount if sky else 0.65 * amount
     land = mapped(
-        saturated(pixels, 1.05),
+        saturated(pixels, 1.05 if sky else 0.92),
         np.asarray(lifted(1 + 0.06 * amount), np.float32),
         np.asarray((1 - 0.13 * amount) * lifted(1 + 0.26 * amount), np.float32),
         np.asarray(0.03 + (1 - 0.30 * amount) * lifted(1 + 0.30 * amount), np.float32),
@@ -89,10 +96,10 @@ def _night(pixels: Pixels, sky: Sky, amount: float) -> Pixels:
     """Day for night, as in the cinema: dark, blue, with hardly a colour, the sky darker than by day."""
     curve = np.asarray(TONES ** (1.25 + 0.25 * amount), np.float32)
     land = mapped(
-        saturated(pixels, 0.34),
-        np.asarray(0.27 * curve + 0.012, np.float32),
-        np.asarray(0.36 * curve + 0.020, np.float32),
-        np.asarray(0.56 * curve + 0.045, np.float32),
+        saturated(pixels, 0.45),
+        np.asarray(0.34 * curve + 0.012, np.float32),
+        np.asarray(0.46 * curve + 0.020, np.float32),
+        np.asarray(0.70 * curve + 0.045, np.float32),
     )
     return _with_sky(pixels, land, sky, _colours(_NIGHT), 0.9)
 

@@ -15,7 +15,7 @@ from officina.engines.collage.paint.sheet import named, painted, salience, sheet
 from officina.engines.collage.paint.tones import TONES, mapped, saturated
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import Weather
-from officina.engines.collage.raster import Floats, Mask, Pixels
+from officina.engines.collage.raster import Floats, Mask, Pixels, resized, shares
 
 _WORDS = {"fog": "laid fog over {}", "rain": "let it rain in {}", "snow": "let snow fall in {}"}
 
@@ -30,7 +30,7 @@ class _Air:
 
 
 def weather(operation: Weather, bench: Bench) -> Canvas:
-    """Painted at the asked size. The scale, and a wish for much of it, set how thick; variants fall otherwise.
+    """Painted at the asked size. The scale, and a wish for much of it, set how thick; variants differ.
 
     Nothing here changes the ground: no puddles, no snow that lies.
     """
@@ -55,8 +55,7 @@ def _fog(pixels: Pixels, air: _Air) -> Pixels:
     ys = np.linspace(0, 1, 96, dtype=np.float32)[:, None]
     far = np.clip(1.30 - 1.05 * ys, 0.2, 1) * np.ones((1, 96), np.float32)
     drift = clouds(96, 96, air.seed, 2.2, 4)
-    near = cv2.resize(air.near, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    near = cv2.GaussianBlur(near, (0, 0), 2.0)
+    near = cv2.GaussianBlur(shares(resized(air.near, (96, 96))), (0, 0), 2.0)
     depth = far * (0.75 + 0.5 * drift) * (1 - 0.55 * near)
     cover = np.clip(1 - np.exp(-1.55 * air.amount * depth), 0, 0.96).astype(np.float32)
     small = cv2.resize(pixels, (48, 48), interpolation=cv2.INTER_AREA).reshape(-1, 3)
@@ -115,7 +114,9 @@ def _snow(pixels: Pixels, air: _Air) -> Pixels:
     """A pale, cold light and flakes in three depths: many small far ones, few large ones out of focus."""
     height, width = pixels.shape[:2]
     share = min(air.amount, 1.8)
-    cold = saturated(mapped(pixels, *(_chilled(share, lift) for lift in (0.020, 0.032, 0.055))), 1 - 0.30 * share / 1.8)
+    cold = saturated(
+        mapped(pixels, *(_chilled(share, lift) for lift in (0.020, 0.032, 0.055))), 1 - 0.30 * share / 1.8
+    )
     mist = np.linspace(0.34, 0.08, 32, dtype=np.float32)[:, None] * np.ones((1, 8), np.float32) * share
     misty = veiled(cold, (226, 231, 238), lambda rows: rows_of(mist, rows, height, width))
     return _brightened(misty, _flakes(height, width, air), (253, 254, 255))
@@ -131,7 +132,7 @@ def _flakes(height: int, width: int, air: _Air) -> Mask:
     unit = min(height, width) / 1000
     area = height * width / unit**2 / 1e6
     cover = np.zeros((height, width), np.uint8)
-    for count, radius, soft, light in ((2600, 1.2, 0.7, 190), (620, 2.8, 1.1, 225), (70, 7.5, 3.2, 150)):
+    for count, radius, soft, light in ((2600, 1.2, 0.7, 190), (460, 2.6, 1.1, 215), (55, 7.0, 3.2, 140)):
         layer = np.zeros((height, width), np.uint8)
         number = int(count * area * min(air.amount, 2.2))
         spots = random.uniform(0, 1, (number, 2)) * (width, height)
@@ -142,8 +143,8 @@ def _flakes(height: int, width: int, air: _Air) -> Mask:
         for (x, y), size, turn, bright in zip(at, sizes.tolist(), turns, lights, strict=True):
             axes = (round(size * 16 * 1.35), round(size * 16))
             cv2.ellipse(layer, (x, y), axes, turn, 0, 360, bright, -1, cv2.LINE_AA, 4)
-        cover = cv2.max(cover, cv2.GaussianBlur(layer, (0, 0), max(soft * unit, 0.4)))
-    return np.asarray(cover, np.uint8)
+        np.maximum(cover, cv2.GaussianBlur(layer, (0, 0), max(soft * unit, 0.4)), out=cover)
+    return cover
 
 
 def _brightened(pixels: Pixels, light: Mask, colour: tuple[int, int, int]) -> Pixels:

@@ -50,7 +50,7 @@ def toward(pixels: Pixels, changed: Pixels, share: float) -> Pixels:
 
 
 def multiplied(pixels: Pixels, gain: Callable[[slice], Floats]) -> Pixels:
-    """Each pixel times its gain, rows × width or rows × width × 3 from 0 to 2, without steps in soft slopes."""
+    """Each pixel times its gain, rows × width (× 3) from 0 to 2, without steps in soft slopes."""
     result = np.empty_like(pixels)
     width = pixels.shape[1]
 
@@ -90,7 +90,10 @@ def rows_of(small: Floats, rows: slice, height: int, width: int) -> Floats:
     ys = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * scale_y - 0.5
     top = max(int(np.floor(ys[0])) - 1, 0)
     part = small[top : int(np.ceil(ys[-1])) + 3]
-    grid_x, grid_y = np.broadcast_to(xs, (len(ys), width)), np.broadcast_to(ys[:, None] - top, (len(ys), width))
+    grid_x, grid_y = (
+        np.broadcast_to(xs, (len(ys), width)),
+        np.broadcast_to(ys[:, None] - top, (len(ys), width)),
+    )
     found = cv2.remap(
         part,
         np.ascontiguousarray(grid_x),

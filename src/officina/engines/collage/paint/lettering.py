@@ -22,7 +22,7 @@ LEADING = 1.16
 _ASCENT, _DESCENT = 0.80, 0.26
 _PROBE = 48
 _SHAPED = ("AL", "R", "AN")
-"""Directions of scripts that run from right to left, whose letters would stand in the wrong order or shape."""
+"""Directions of scripts that run from right to left: their letters would not be joined or ordered."""
 _PLAIN = {"\u2011": "-", "\u00a0": " ", "\u202f": " ", "\t": " "}
 
 
@@ -45,7 +45,7 @@ class Lines:
 def cleaned(text: str) -> str:
     """The text in composed letters, without signs that have no shape; line breaks stay."""
     plain = (_PLAIN.get(sign, sign) for sign in unicodedata.normalize("NFC", text))
-    kept = (s for s in plain if s == "\n" or unicodedata.category(s) not in ("Cc", "Cf") and s != "\ufe0f")
+    kept = (s for s in plain if s == "\n" or (unicodedata.category(s) not in ("Cc", "Cf") and s != "\ufe0f"))
     return "\n".join(" ".join(line.split()) for line in "".join(kept).splitlines() if line.strip())
 
 
@@ -106,7 +106,7 @@ def _broken(text: str, size: int, width: int) -> tuple[str, ...] | None:
 
 
 def _pieces(paragraph: str) -> Sequence[str]:
-    """What a line can be broken between: words with their space, and single signs of scripts without spaces."""
+    """What a line can be broken between: words with their space, single signs of scripts without."""
     pieces = [""]
     for sign in paragraph:
         pieces[-1] += sign
@@ -125,7 +125,7 @@ def _filled(pieces: Sequence[str], size: int, width: int) -> list[str]:
 
 
 def drawn(lines: Lines, align: float, margin: int) -> Mask:
-    """The letters as a mask with a margin around; `align` is 0 for the left, 0.5 for the middle, 1 for right."""
+    """The letters as a mask with a margin around; `align`: 0 left, 0.5 middle, 1 right."""
     width = lines.width
     mask = np.zeros((lines.height + 2 * margin, width + 2 * margin + lines.size), np.uint8)
     for row, line in enumerate(lines.lines):

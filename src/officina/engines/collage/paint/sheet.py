@@ -1,4 +1,4 @@
-"""The sheet an effect is painted on: the picture in work at the asked size, so that nothing painted is cropped."""
+"""The sheet an effect is painted on: the picture at the asked size, so that nothing painted is cropped."""
 
 from __future__ import annotations
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from officina.engines.collage.paint.abstraction import working
 from officina.engines.collage.paint.bands import rows_of
-from officina.engines.collage.raster import Floats, Pixels
+from officina.engines.collage.raster import Floats, Pixels, disc
 
 _WORK_SIDE = 512
 _GUIDED_SIDE = 1024
@@ -66,19 +67,28 @@ def _rough(small: Pixels) -> Floats:
     counts = np.bincount(top.ravel(), minlength=int(labels.max()) + 1)
     counts[0] = 0
     joined = np.flatnonzero(counts > 0.10 * top.shape[1] * top.shape[0])
-    return np.isin(labels, joined).astype(np.float32)
+    return _grown(small, np.isin(labels, joined).astype(np.float32))
+
+
+def _grown(small: Pixels, sky: Floats) -> Floats:
+    """The sky up to the things before it: what is near it and of its colour."""
+    near = cv2.dilate(sky, disc(round(0.03 * max(sky.shape))))
+    weight = cv2.GaussianBlur(sky, (0, 0), 9) + 1e-3
+    tones = cv2.GaussianBlur(small.astype(np.float32) * sky[..., None], (0, 0), 9) / weight[..., None]
+    apart = np.abs(small - tones).max(axis=-1)
+    return np.asarray((sky > 0) | ((near > 0) & (apart < 34)), np.float32)
 
 
 def _guided(guide: Pixels, rough: Floats) -> tuple[Floats, Floats]:
     size = (guide.shape[1], guide.shape[0])
     grey = np.asarray(cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY), np.float32) / 255
     value = cv2.resize(rough, size, interpolation=cv2.INTER_LINEAR)
-    side = 2 * max(round(0.012 * max(size)), 2) + 1
+    side = 2 * max(round(0.008 * max(size)), 2) + 1
 
-    def mean(values: Floats) -> Floats:
-        return np.asarray(cv2.blur(values, (side, side)), np.float32)
+    def mean(values: npt.ArrayLike) -> Floats:
+        return np.asarray(cv2.blur(np.asarray(values, np.float32), (side, side)), np.float32)
 
     grey_mean, value_mean = mean(grey), mean(value)
     slope = (mean(grey * value) - grey_mean * value_mean) / (mean(grey * grey) - grey_mean**2 + 6e-4)
     base = value_mean - slope * grey_mean
-    return mean(np.asarray(slope, np.float32)), mean(np.asarray(base, np.float32))
+    return mean(slope), mean(base)

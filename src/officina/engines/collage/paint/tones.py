@@ -35,7 +35,8 @@ def between(stops: tuple[tuple[float, tuple[int, int, int]], ...]) -> npt.NDArra
     lab = cv2.cvtColor(colours, cv2.COLOR_RGB2Lab)[0]
     at = np.array([tone for tone, _ in stops], np.float32)
     smooth = np.stack([np.interp(TONES, at, lab[:, i]) for i in range(3)], axis=-1).astype(np.float32)
-    return np.clip(cv2.cvtColor(smooth[None], cv2.COLOR_Lab2RGB)[0], 0, 1).astype(np.float32)
+    mixed = np.asarray(cv2.cvtColor(smooth[None], cv2.COLOR_Lab2RGB)[0], np.float32)
+    return np.clip(mixed, 0, 1)
 
 
 def mapped(pixels: Pixels, *curves: Curve) -> Pixels:

@@ -9,7 +9,7 @@ from officina.engines.collage.operations.styles.hand import Hand
 from officina.engines.collage.paint.abstraction import ink, patches, working
 from officina.engines.collage.paint.bands import in_bands, rows_of
 from officina.engines.collage.paint.noise import grain
-from officina.engines.collage.paint.tones import bent, grey_of, luminance, mapped
+from officina.engines.collage.paint.tones import bent, luminance, mapped
 from officina.engines.collage.raster import Floats, Pixels
 
 _PAPER, _COAL = (238, 233, 222), (24, 23, 24)
@@ -46,7 +46,7 @@ def _coal(small: Pixels, hand: Hand) -> Floats:
     low, high = np.percentile(tone, (1, 97))
     shade = 1 - np.clip((tone - low) / max(high - low, 0.05), 0, 1) ** 0.7
     smear = _smeared(np.asarray(shade, np.float32), 0.012 * max(small.shape[:2]))
-    grey = np.asarray(grey_of(small), np.float32) / 255
+    grey = luminance(small)
     lines = 1 - ink(grey, 1.7, sharp=16, least=0.5, steep=4)
     total = 0.78 * smear**1.1 + 0.62 * lines * (0.35 + 0.65 * smear)
     return np.asarray(np.clip(hand.strength * total, 0, 1), np.float32)

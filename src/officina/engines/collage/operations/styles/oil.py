@@ -34,11 +34,15 @@ def oil(pixels: Pixels, hand: Hand) -> Pixels:
     small = saturated(mapped(patches(working(pixels, _WORK_SIDE), 3), bent(0.18)), 1.2)
     flow = _flow(small)
     board = working(pixels, _FINEST)
-    ground = cv2.resize(cv2.GaussianBlur(small, (0, 0), 14), board.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    ground = cv2.resize(
+        cv2.GaussianBlur(small, (0, 0), 14), board.shape[1::-1], interpolation=cv2.INTER_LINEAR
+    )
     canvas = np.dstack([ground, np.zeros(board.shape[:2], np.uint8)])
     for number, share in enumerate(_BRUSHES):
         width = share * max(small.shape[:2]) * hand.strength
-        strokes = _strokes(small, resized(canvas, small.shape[1::-1])[..., :3], flow, width, hand.seed * 10 + number)
+        strokes = _strokes(
+            small, resized(canvas, small.shape[1::-1])[..., :3], flow, width, hand.seed * 10 + number
+        )
         _draw(canvas, strokes, max(canvas.shape[:2]) / max(small.shape[:2]))
     relief = _relief(canvas[..., 3], flow, hand)
     return _lit(resized(np.ascontiguousarray(canvas[..., :3]), size), relief, hand)
@@ -71,7 +75,7 @@ def _strokes(small: Pixels, canvas: Pixels, flow: Floats, width: float, seed: in
     step = max(width * 0.8, 2.5)
     ys, xs = np.meshgrid(np.arange(step / 2, height, step), np.arange(step / 2, wide, step), indexing="ij")
     spots = np.stack([xs.ravel(), ys.ravel()], axis=-1) + random.uniform(-0.5, 0.5, (xs.size, 2)) * step
-    blurred = cv2.GaussianBlur(small, (0, 0), max(width / 4, 0.8))
+    blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), max(width / 4, 0.8)), np.uint8)
     off = np.abs(blurred.astype(np.int16) - canvas).sum(axis=-1).astype(np.float32)
     off = cv2.blur(off, (max(round(width), 3),) * 2)
     at = _indices(spots, small.shape)
@@ -119,7 +123,8 @@ def _draw(canvas: npt.NDArray[np.uint8], strokes: _Strokes, factor: float) -> No
 def _relief(height: Mask, flow: Floats, hand: Hand) -> Floats:
     """How steeply the paint rises towards the light: edges of strokes, and bristles along them."""
     size = (height.shape[1], height.shape[0])
-    bristles = _along(cv2.GaussianBlur(white(*flow.shape[:2], hand.seed + 50), (0, 0), 0.7) * 2.2, flow)
+    noise = white(flow.shape[0], flow.shape[1], hand.seed + 50)
+    bristles = _along(np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7) * 2.2, np.float32), flow)
     fine = cv2.resize(bristles, size, interpolation=cv2.INTER_CUBIC)
     level = cv2.GaussianBlur(height.astype(np.float32) / 255, (0, 0), 1.0) * 0.6 + fine * 0.06
     slope = cv2.Sobel(level, cv2.CV_32F, 1, 0, scale=0.25) + cv2.Sobel(level, cv2.CV_32F, 0, 1, scale=0.25)

@@ -51,13 +51,13 @@ def pencil(pixels: Pixels, hand: Hand) -> Pixels:
 def _lines(grey: Mask, fine: float) -> Mask:
     """Fine and broad outlines: 255 is bare."""
     soft = cv2.GaussianBlur(grey, (0, 0), max(0.6 * fine, 0.4))
-    drawn = np.full(grey.shape, 255, np.uint8)
+    drawn: Mask = np.full(grey.shape, 255, np.uint8)
     for sigma, gamma in ((2.6, 2.0), (9.0, 1.1)):
         ground = _blurred(grey, sigma * max(fine, 0.3))
         dodged = cv2.divide(soft, ground, scale=255)
         table = (np.clip(np.arange(256) / 255, 0, 1) ** gamma * 255 + 0.5).astype(np.uint8)
-        drawn = cv2.multiply(drawn, cv2.LUT(dodged, table), scale=1 / 255)
-    return np.asarray(drawn, np.uint8)
+        drawn = np.asarray(cv2.multiply(drawn, cv2.LUT(dodged, table), scale=1 / 255), np.uint8)
+    return drawn
 
 
 def _blurred(grey: Mask, sigma: float) -> Mask:
@@ -80,7 +80,7 @@ def _tone(grey: Mask) -> Mask:
 
 @lru_cache(maxsize=4)
 def _hatching(seed: int, angle: float, fine: float) -> Mask:
-    """A tile of strokes side by side, whose edges meet; each value is the darkness that it is drawn from on."""
+    """A tile of strokes side by side, whose edges meet; each is drawn from its value of darkness on."""
     noise = white(_TILE, _TILE, seed)
     ys, xs = np.meshgrid(np.fft.fftfreq(_TILE) * _TILE, np.fft.fftfreq(_TILE) * _TILE, indexing="ij")
     turn = np.radians(angle)

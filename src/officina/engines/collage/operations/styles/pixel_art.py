@@ -26,7 +26,9 @@ def pixel_art(pixels: Pixels, hand: Hand) -> Pixels:
     columns, rows = -(-width // block), -(-height // block)
     rows, columns = rows + (rows * block - height) % 2, columns + (columns * block - width) % 2
     small = _sharp(_gathered(pixels, (columns, rows), block))
-    reduced = Image.fromarray(small).quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
+    reduced = Image.fromarray(small).quantize(
+        _COLOURS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE
+    )
     few = np.asarray(reduced.convert("RGB"), np.uint8)
     large = cv2.resize(few, (columns * block, rows * block), interpolation=cv2.INTER_NEAREST)
     top, left = (rows * block - height) // 2, (columns * block - width) // 2

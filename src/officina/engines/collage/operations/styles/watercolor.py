@@ -22,8 +22,8 @@ def watercolor(pixels: Pixels, hand: Hand) -> Pixels:
     """Washes of flat colour whose pigment gathers at their edges, in clouds, and in the paper's grain.
 
     After Bousseau, Kaplan, Thollot and Sillion, "Interactive watercolor rendering with temporal coherence
-    and abstraction" (2006): the colour C of a wash becomes C - (C - C²)(d - 1) where the pigment is d times as
-    dense. Washes and density are found on a small copy; the paper's grain is as fine as the picture.
+    and abstraction" (2006): the colour C of a wash becomes C - (C - C²)(d - 1) where its pigment is d times
+    as dense. Washes and density are found on a small copy; the paper's grain is as fine as the picture.
     """
     small = working(pixels, _WORK_SIDE)
     radius = max(round(max(small.shape[:2]) * 0.0042 * hand.strength), 3)
@@ -50,7 +50,9 @@ def _density(flat: Pixels, small: Pixels, hand: Hand) -> Floats:
     turbulence = clouds(height, width, hand.seed + 3, 5, 5) - 0.5
     rims = edges(flat, 1.3) - 0.7 * cv2.GaussianBlur(edges(flat, 1.3), (0, 0), 5)
     lines = 1 - ink(luminance(small), 0.9, sharp=20, least=0.55, steep=6)
-    return np.asarray(hand.strength * (0.75 * turbulence + 1.5 * np.clip(rims, -0.2, 1) + 0.55 * lines), np.float32)
+    return np.asarray(
+        hand.strength * (0.75 * turbulence + 1.5 * np.clip(rims, -0.2, 1) + 0.55 * lines), np.float32
+    )
 
 
 def _bare(shape: tuple[int, ...], seed: int) -> Floats:
