@@ -77,7 +77,8 @@ class Nets:
         net = self._enlargers[times]
         blob = np.ascontiguousarray(pixels.astype(np.float32).transpose(2, 0, 1)[None] / 255)
         (drawn,) = net.run(None, {net.get_inputs()[0].name: blob})
-        return (np.clip(drawn[0].transpose(1, 2, 0), 0, 1) * 255 + 0.5).astype(np.uint8)
+        levels = np.clip(np.asarray(drawn[0], np.float32).transpose(1, 2, 0), 0, 1) * 255 + 0.5
+        return np.ascontiguousarray(levels, np.uint8)
 
     def detect(self, pixels: Pixels, least_score: float = 0.1) -> tuple[Detection, ...]:
         """What is in the picture, best first; one detection per thing and kind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def _before_after(bench: Bench) -> list[_Tile]:
         return [_opened(bench, 0), _opened(bench, 1)]
     if made is None:
         raise CannotDo(
-            "there is nothing to compare: say what is to be done with the picture, or send it before and after"
+            "there is nothing to compare: say what to do with the picture, or send it before and after"
         )
     first = made.source or 0
     bench.done.append(f"showed picture {first + 1} as it came beside the result")
@@ -109,7 +110,7 @@ def _rows(layout: str, tiles: Sequence[_Tile], size: Size) -> list[list[_Tile]]:
 def _split(tiles: Sequence[_Tile], rows: int) -> list[list[_Tile]]:
     """Into rows of like length, in order."""
     bounds = [round(i * len(tiles) / rows) for i in range(rows + 1)]
-    return [list(tiles[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [list(tiles[a:b]) for a, b in pairwise(bounds)]
 
 
 def _filled(rows: Sequence[Sequence[_Tile]], size: Size) -> float:

@@ -20,7 +20,8 @@ def black_and_white(operation: BlackAndWhite, bench: Bench) -> Canvas:
     """Brightness alone, by the weights of ITU-R BT.601; above scale 0.5 with more contrast."""
     canvas = sheet(operation.picture, bench)
     bench.step("taking the colours out")
-    contrast = _CONTRASTS[bench.variant % len(_CONTRASTS)] + 0.5 * bench.emphasis
+    number, again = bench.variant % len(_CONTRASTS), bench.variant // len(_CONTRASTS)
+    contrast = _CONTRASTS[number] + 0.09 * again + 0.5 * bench.emphasis
     grey = np.asarray(cv2.cvtColor(grey_of(canvas.picture.pixels), cv2.COLOR_GRAY2RGB), np.uint8)
     pixels = toward(canvas.picture.pixels, mapped(grey, bent(contrast)), bench.blend)
     bench.done.append(f"made {named(canvas)} black and white")

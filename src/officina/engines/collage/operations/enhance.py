@@ -13,7 +13,6 @@ from officina.engines.collage.paint.bands import in_bands, toward
 from officina.engines.collage.paint.sheet import (
     at_size,
     closeness,
-    closer_by_variant,
     named,
     painted,
     sheet,
@@ -114,8 +113,8 @@ def _noise_of(grey: Mask) -> float:
 def _smoothed(pixels: Pixels, noise: float) -> Pixels:
     layers = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)
     bright = np.ascontiguousarray(layers[..., 0])
-    for reach in (2.2, 1.5):
-        bright = np.asarray(cv2.bilateralFilter(bright, 7, 2.6 * noise + 3, reach), np.uint8)
+    for reach in (2.0, 1.2):
+        bright = np.asarray(cv2.bilateralFilter(bright, 7, 1.9 * noise + 2, reach), np.uint8)
     height, width = bright.shape
     half = (max(width // 2, 1), max(height // 2, 1))
     colour = resized(np.ascontiguousarray(layers[..., 1:]), half)
@@ -125,16 +124,15 @@ def _smoothed(pixels: Pixels, noise: float) -> Pixels:
 
 
 def _enlarged(canvas: Canvas, bench: Bench) -> Canvas:
-    """What the result shows, with edges drawn anew; see `upscale`. The scale sets how much of that is mixed in."""
-    part = closer_by_variant(canvas, bench)
-    frame = part.part(bench.size)
-    if bench.size.width / frame.width < _LEAST_LARGER and bench.variant == 0:
+    """What the result shows, with edges drawn anew; see `upscale`. The scale says how much of them."""
+    frame = canvas.part(bench.size).padded(-0.022 * bench.variant)
+    factor = bench.size.width / frame.width
+    if factor < _LEAST_LARGER:
         raise CannotDo(
             f"{named(canvas)} is as large as the result already; choose a larger width×height to enlarge it"
         )
-    sheet_ = at_size(canvas, bench.size, part=canvas.part(bench.size).padded(-0.022 * bench.variant))
+    large = at_size(canvas, bench.size, part=frame)
     share = min(0.5 * bench.blend + 0.3 * bench.emphasis, 0.8)
-    factor = bench.size.width / canvas.part(bench.size).width
-    pixels = upscaled(sheet_.picture.pixels, factor, share, bench)
+    pixels = upscaled(large.picture.pixels, factor, share, bench)
     bench.done.append(f"enlarged {named(canvas)} {factor:.1f} times")
-    return painted(sheet_, Picture(pixels, sheet_.picture.alpha))
+    return painted(large, Picture(pixels, large.picture.alpha))

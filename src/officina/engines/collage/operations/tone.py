@@ -60,7 +60,7 @@ _SEPIA = between(((0.0, (24, 14, 8)), (0.28, (92, 62, 38)), (0.62, (188, 150, 10
 
 def _sepia(pixels: Pixels, amount: float) -> Pixels:
     """The brown of a toned silver print: warm in the middle, dark brown blacks, ivory whites."""
-    grey = cv2.LUT(grey_of(pixels), (np.clip(bent(0.25 * amount), 0, 1) * 255 + 0.5).astype(np.uint8))
+    grey = cv2.LUT(grey_of(pixels), (np.clip(bent(0.9 * amount - 0.65), 0, 1) * 255 + 0.5).astype(np.uint8))
     return coloured(np.asarray(grey, np.uint8), _SEPIA)
 
 

@@ -13,7 +13,7 @@ from officina.engines.collage.raster import Pixels, resized
 
 _TILE, _RIM = 160, 10
 """Pixels of a tile's side before enlarging, and of what it sees beyond its own part on each side."""
-_MOST_TILES = 36
+_MOST_TILES = 30
 """About a quarter of a second each on two cores; the tiles of least detail are left to the cubic filter."""
 _FLAT = 1.2
 """Tiles with less detail than this look the same either way."""

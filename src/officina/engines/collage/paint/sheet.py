@@ -11,12 +11,12 @@ from officina.engines.collage.pictures import Picture
 from officina.engines.collage.raster import Mask
 
 STRENGTHS = (1.0, 0.65, 1.35, 0.8, 1.2)
-"""How strong an effect is in each variant; later rounds are also framed closer."""
+"""How strong an effect is in each variant; later rounds are weaker, and framed closer where that fits."""
 
 
 def strength(bench: Bench) -> float:
     """How strong this variant's effect is: about 1."""
-    return STRENGTHS[bench.variant % len(STRENGTHS)]
+    return STRENGTHS[bench.variant % len(STRENGTHS)] * (1 - 0.09 * (bench.variant // len(STRENGTHS)))
 
 
 def closeness(bench: Bench) -> float:
