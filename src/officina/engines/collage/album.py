@@ -155,7 +155,7 @@ class Album:
     def look(self, index: int) -> Look:
         """What is in a picture."""
         if index not in self._looks:
-            self._looks[index] = self._looked(self.picture(index))
+            self._looks[index] = self.looked(self.picture(index))
         return self._looks[index]
 
     def look_at_all(self, step: Callable[[str], None]) -> None:
@@ -184,7 +184,8 @@ class Album:
             self._found[key] = find()
         return cast("Found", self._found[key])
 
-    def _looked(self, picture: Picture) -> Look:
+    def looked(self, picture: Picture) -> Look:
+        """What is in a picture that is not, or no longer, one of the album."""
         small = picture.reduced(LOOK_SIDE)
         back = picture.width / small.width
         salience = small.alpha if small.alpha is not None else self._nets.salient(small.pixels)

@@ -26,14 +26,19 @@ class Canvas:
     """Where its subject is, once that was found."""
     source: int | None = None
     """The album's picture it came from, None when it came from several."""
+    moved: bool = False
+    """Whether its pixels are no longer where they are in its source."""
 
     def framed(self, size: Size) -> Picture:
         """At the asked size, nothing important cropped, nothing stretched."""
-        have = Size(self.picture.width, self.picture.height)
-        if have == size:
+        if Size(self.picture.width, self.picture.height) == size:
             return self.picture
-        part = around(have, size, self._with_air(), self.anchor)
-        return shown(self.picture, part, size, self.subject)
+        return shown(self.picture, self.part(size), size, self.subject)
+
+    def part(self, size: Size) -> Box:
+        """What of the picture is shown at that size; it may reach over the edges."""
+        have = Size(self.picture.width, self.picture.height)
+        return around(have, size, self._with_air(), self.anchor)
 
     def _with_air(self) -> Box:
         """What must stay in sight with a little room around it, where it is not cut off anyway."""
@@ -101,14 +106,21 @@ class Bench:
         look = self.album.look(index)
         return Canvas(self.album.picture(index), look.salient, _anchor_of(look), source=index)
 
+    def look(self, canvas: Canvas) -> Look:
+        """What is in the canvas, in its own pixels."""
+        if canvas.source is None or canvas.moved:
+            return self.album.looked(canvas.picture)
+        return self.album.look(canvas.source)
+
     def with_subject(self, canvas: Canvas) -> Canvas:
         """The canvas with its subject found; CannotDo when nothing stands out."""
         if canvas.subject is not None:
             return canvas
         self.step("finding the subject")
-        hint = Hint() if canvas.source is None else self.album.look(canvas.source).whole_hint()
+        known = None if canvas.moved else canvas.source
+        hint = Hint() if known is None else self.album.look(known).whole_hint()
         alpha = self.album.once(
-            ("subject", canvas.source) if canvas.source is not None else object(),
+            ("subject", known) if known is not None else object(),
             lambda: subject_alpha(canvas.picture, self.nets, hint),
         )
         if alpha is None:

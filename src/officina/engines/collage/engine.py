@@ -16,6 +16,7 @@ from officina.engines.collage.framing import Size
 from officina.engines.collage.frugal import give_back
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.operations import PAINTERS
+from officina.engines.collage.operations.order import in_painting_order
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import NotUnderstood, Plan
 from officina.engines.collage.prompt.language import language
@@ -116,7 +117,7 @@ class _Job:
         if self.wish.scale == 0:
             bench.canvas = self._reference(bench)
         else:
-            for operation in self.plan.operations:
+            for operation in in_painting_order(self.plan.operations):
                 bench.canvas = PAINTERS[type(operation)](operation, bench)
                 self.understood = list(bench.done)
         assert bench.canvas is not None  # noqa: S101 (a plan has at least one operation)

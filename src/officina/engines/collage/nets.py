@@ -1,4 +1,7 @@
-"""The two neural nets of the engine: NanoDet finds things of 80 kinds, U²-Netp finds what stands out."""
+"""The neural nets of the engine.
+
+NanoDet finds things of 80 kinds, U²-Netp finds what stands out, Real-ESRGAN's video net enlarges.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from officina.engines.collage.raster import Floats, Mask, Pixels, resized
 WEIGHTS = Path(__file__).parent / "weights"
 DETECTOR_FILE = "nanodet-coco80-416-fp16w.onnx"
 SALIENCY_FILE = "u2netp.onnx"
+ENLARGER_FILES = {2: "realesr-animevideov3-x2-fp16w.onnx", 4: "realesr-animevideov3-x4-fp16w.onnx"}
 
 KINDS = (
     *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
@@ -52,7 +56,7 @@ class Detection:
 
 
 class Nets:
-    """Both nets, each loaded at its first use."""
+    """All nets, each loaded at its first use."""
 
     @cached_property
     def _detector(self) -> onnxruntime.InferenceSession:
@@ -61,6 +65,20 @@ class Nets:
     @cached_property
     def _saliency(self) -> onnxruntime.InferenceSession:
         return _session(SALIENCY_FILE)
+
+    @cached_property
+    def _enlargers(self) -> dict[int, onnxruntime.InferenceSession]:
+        return {}
+
+    def enlarged(self, pixels: Pixels, times: int) -> Pixels:
+        """The picture 2 or 4 times as large, its edges drawn anew."""
+        if times not in self._enlargers:
+            self._enlargers[times] = _session(ENLARGER_FILES[times])
+        net = self._enlargers[times]
+        blob = np.ascontiguousarray(pixels.astype(np.float32).transpose(2, 0, 1)[None] / 255)
+        (drawn,) = net.run(None, {net.get_inputs()[0].name: blob})
+        levels = np.clip(np.asarray(drawn[0], np.float32).transpose(1, 2, 0), 0, 1) * 255 + 0.5
+        return np.ascontiguousarray(levels, np.uint8)
 
     def detect(self, pixels: Pixels, least_score: float = 0.1) -> tuple[Detection, ...]:
         """What is in the picture, best first; one detection per thing and kind."""

@@ -14,7 +14,7 @@ from officina.engines.collage.raster import Mask, Pixels, blended, resized, shar
 
 _RADIUS = 0.016
 """Of the longer side, at scale 0.5."""
-_FACTORS = (1.0, 0.6, 1.6, 2.2)
+_FACTORS = (1.0, 0.6, 1.6, 2.2, 1.3)
 
 
 def blur_background(operation: BlurBackground, bench: Bench) -> Canvas:

@@ -1,4 +1,4 @@
-"""Put the subject before a plain colour, or before another picture."""
+"""Put the subject before a plain colour, a gradient, or another picture."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import numpy as np
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size, around, shown
-from officina.engines.collage.operations.remove_background import alone
+from officina.engines.collage.operations.flip import mirrored
+from officina.engines.collage.operations.remove_background import alone, with_room
+from officina.engines.collage.paint.bands import in_bands
+from officina.engines.collage.paint.noise import dither
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.plan import Mention, ReplaceBackground
+from officina.engines.collage.plan import Colour, Mention, ReplaceBackground
 from officina.engines.collage.raster import Pixels, blended
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene import light
@@ -17,16 +20,46 @@ from officina.engines.collage.scene.roles import cast
 
 
 def replace_background(operation: ReplaceBackground, bench: Bench) -> Canvas:
-    """The subject keeps its place and size; only what is behind it changes."""
+    """The subject keeps its place and size; only what is behind it changes. The scale has no say.
+
+    Variants stand elsewhere. A gradient is dithered, so that it has no bands at any size.
+    """
     if operation.colour is None:
         return _before_picture(operation, bench)
-    canvas = alone(bench.with_subject(bench.one_picture(operation.picture)))
+    canvas = _varied(alone(bench.with_subject(bench.one_picture(operation.picture))), bench)
     subject = canvas.framed(bench.size)
     bench.step("painting the background")
-    ground = np.empty_like(subject.pixels)
-    ground[:] = operation.colour
-    bench.done.append(f"replaced the background by {operation.colour_name}")
-    return _joined(ground, subject)
+    below = operation.colour_below
+    colours = [name for name in (operation.colour_name, operation.colour_below_name) if name]
+    bench.done.append(f"replaced the background by {' to '.join(colours)}")
+    return _joined(_ground(subject.pixels, operation.colour, below or operation.colour), subject)
+
+
+def _varied(canvas: Canvas, bench: Bench) -> Canvas:
+    """Variants stand mirrored, and with more room around."""
+    if bench.variant % 2:
+        canvas = mirrored(canvas, across=True)
+    return canvas if bench.variant < 2 else with_room(canvas, bench.size, 0.09 * (bench.variant // 2))
+
+
+def _ground(like: Pixels, above: Colour, below: Colour) -> Pixels:
+    """One colour at the top turning into another at the bottom, without visible steps."""
+    ground = np.empty_like(like)
+    height, width = like.shape[:2]
+    if above == below:
+        ground[:] = above
+        return ground
+    share = (np.arange(height, dtype=np.float32) / max(height - 1, 1))[:, None]
+    share = share * share * (3 - 2 * share)
+    tones = np.asarray(above, np.float32) * (1 - share) + np.asarray(below, np.float32) * share
+    levels = (tones * 256).astype(np.uint16)
+
+    def work(rows: slice) -> None:
+        exact = levels[rows][:, None] + dither(rows, width)[..., None]
+        ground[rows] = np.minimum(exact >> 8, 255)
+
+    in_bands(height, work)
+    return ground
 
 
 def _before_picture(operation: ReplaceBackground, bench: Bench) -> Canvas:

@@ -1,0 +1,1 @@
+"""Pictures as if made by hand, one style each."""
