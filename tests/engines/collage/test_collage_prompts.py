@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 
 from officina.engines.collage.plan import (
@@ -17,11 +15,11 @@ from officina.engines.collage.plan import (
     RemoveBackground,
     ReplaceBackground,
 )
-from officina.engines.collage.prompt.language import FOLDER, language
+from officina.engines.collage.prompt.describe import describe
+from officina.engines.collage.prompt.language import language
 from officina.engines.collage.prompt.parse import parse
-from officina.engines.collage.prompt.reading import READERS
+from officina.engines.collage.prompt.parse import read as read_any
 from officina.engines.collage.refusal import REASONS, not_understood
-from officina.engines.collage.things import things
 
 GIRL, BOAT = Mention("girl", "person"), Mention("boat", "boat")
 SITTING = Compose((GIRL,), "on", BOAT, pose="sitting")
@@ -35,7 +33,10 @@ def read(prompt: str) -> Plan:
 SERVED: list[tuple[str, tuple[Operation, ...]]] = [
     ("A beautiful girl is sitting on the boat", (SITTING,)),
     ("a girl sits on the boat.", (SITTING,)),
-    ("GIRL SITTING ON THE BOAT!", (SITTING,)),
+    (
+        "GIRL SITTING ON THE BOAT!",
+        (Compose((Mention("GIRL", "person"),), "on", Mention("BOAT", "boat"), pose="sitting"),),
+    ),
     ("a girl on the boat", (Compose((GIRL,), "on", BOAT),)),
     ("On the boat sits a girl", (SITTING,)),
     ("A boat with a girl on it", (Compose((GIRL,), "on", BOAT),)),
@@ -124,7 +125,6 @@ REFUSED = [
     ("Colorize this black and white photo", "colouring"),
     ("add colors to the photo", "colouring"),
     ("restore this old photo", "restoring"),
-    ("upscale the image", "restoring"),
     ("Replace the text 'Hello' with 'World'", "text"),
     ("change her dress to a red gown", "clothes"),
     ("A girl wearing a red gown is sitting on the boat", "clothes"),
@@ -135,12 +135,8 @@ REFUSED = [
     ("remove the background and make her smile", "people"),
     ("the girl is running on the beach", "poses"),
     ("a girl holding a cup on the boat", "poses"),
-    ("turn it into a watercolor painting", "style"),
     ("in the style of Van Gogh", "style"),
     ("zoom out", "view"),
-    ("the girl is behind the boat", "view"),
-    ("make it night", "weather"),
-    ("a girl is sitting on the boat in the rain", "weather"),
     ("remove the car", "removal"),
     ("remove all people", "removal"),
     ("Replace the boat with a car", "swapping"),
@@ -149,18 +145,17 @@ REFUSED = [
     ("remove the background but keep the background", "conflict"),
     ("Don't change the background, blur the background", "conflict"),
     ("make it black and white but keep the colors", "conflict"),
-    ("make the boat red", ""),
-    ("make the sky pink", ""),
+    ("make the sky pink", "local"),
     ("a beautiful girl", ""),
-    ("hello", ""),
+    ("hello", "nothing"),
     ("", ""),
-    ("please", ""),
+    ("please", "nothing"),
     ("make it realistic", ""),
     ("combine the two pictures", ""),
-    ("don't remove the background", ""),
-    ("do not blur the background", ""),
+    ("don't remove the background", "nothing"),
+    ("do not blur the background", "nothing"),
     ("A girl sitting in a boat on the moon", ""),
-    ("Keep the boat in colour and make the rest black and white", ""),
+    ("Keep the boat in colour and make the rest black and white", "local"),
     ("the zorblax is sitting on the boat", ""),
     ("Una bella ragazza è seduta sulla barca", ""),
     ("一个漂亮的女孩坐在船上", ""),
@@ -191,7 +186,10 @@ def test_the_refusal_quotes_what_was_not_understood_and_says_what_can_be_done() 
 def test_a_guarded_wish_is_refused_with_its_reason() -> None:
     with pytest.raises(NotUnderstood) as caught:
         read("Colorize this black and white photo")
-    assert "“Colorize”: it cannot colour or recolour a picture" in not_understood(caught.value).message
+    assert (
+        "“Colorize”: it cannot give a black and white picture its colours back"
+        in not_understood(caught.value).message
+    )
 
 
 def test_describing_words_are_ignored_and_reported() -> None:
@@ -219,33 +217,32 @@ def test_the_same_wish_twice_is_done_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt",
+    ("prompt", "words"),
     [
-        "a beautiful girl and " * 38,
-        "a girl, " * 100 + "on",
-        "realistic and " * 57,
-        "(" * 800,
-        "a " * 400,
-        "船" * 800,
-        "\x00\ufffd\u202e" * 200,
+        ("put two dogs of picture 1 in front of the house", "place 2 × dogs of picture 1 in front of house"),
+        ("the cat and the dog next to each other", "place cat and dog next to each other"),
+        ("gradient background from blue to white", "replace the background by a gradient from blue to white"),
+        ("make the car red", "make car red"),
+        ("write “Hi” in big red letters at the top", "write “Hi” at the top, large, red"),
+        ("rotate picture 2 by 90 degrees to the left", "rotate by 90 degrees counterclockwise (picture 2)"),
+        ("crop to 16:9", "crop to 16:9"),
+        ("zoom in on the dog", "zoom in on dog"),
+        ("add heavy rain", "let it rain, strongly"),
+        ("sticker with a pink outline", "cut out a sticker with a pink outline"),
+        ("flip it", "mirror left and right"),
     ],
-    ids=["conjunctions", "list", "qualities", "brackets", "articles", "han", "controls"],
 )
-def test_endless_prompts_are_refused(prompt: str) -> None:
-    with pytest.raises(NotUnderstood):
-        read(prompt[:800])
+def test_an_operation_is_told_in_words(prompt: str, words: str) -> None:
+    assert [describe(each) for each in read(prompt).operations] == [words]
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)
-def test_a_vocabulary_names_only_what_exists(file: object) -> None:
-    data = tomllib.loads((FOLDER / f"{getattr(file, 'stem')}.toml").read_text(encoding="utf-8"))  # noqa: B009
-    assert set(data["rules"]) == {*READERS, "filler", "harmless", "copies"}
-    assert set(data["guards"]) <= set(REASONS)
-    assert set(data["tables"]["thing"]) <= set(things())
-    parts = {*data["patterns"], *data["tables"], "hex"}
-    texts = [
-        *data["patterns"].values(),
-        *(t for group in ("rules", "guards") for g in data[group].values() for t in g),
-    ]
-    named = {name.split("}")[0] for text in texts for name in text.split("{")[1:]}
-    assert named <= parts
+def test_every_refusal_of_a_kind_says_what_comes_nearest() -> None:
+    for kind, reason in REASONS.items():
+        told = not_understood(NotUnderstood(("this",), (), kind)).message
+        assert reason.why in told and reason.instead in told and "The collage engine can" in told
+
+
+def test_a_prompt_in_a_language_without_a_vocabulary_is_refused_as_such() -> None:
+    with pytest.raises(NotUnderstood) as caught:
+        read_any("一个漂亮的女孩坐在船上")
+    assert caught.value.reason == "language"

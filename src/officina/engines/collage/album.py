@@ -176,7 +176,7 @@ class Album:
 
     def _glance(self, index: int) -> tuple[Look, Picture]:
         picture = self._pictures.get(index) or read(self._paths[index], index, self._longest)
-        return self._looked(picture), picture
+        return self.looked(picture), picture
 
     def once(self, key: object, find: Callable[[], Found]) -> Found:
         """What was found for that key before, or is now: variants of a run share their cut-outs."""

@@ -19,8 +19,7 @@ from officina.engines.collage.operations import PAINTERS
 from officina.engines.collage.operations.order import in_painting_order
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import NotUnderstood, Plan
-from officina.engines.collage.prompt.language import language
-from officina.engines.collage.prompt.parse import parse
+from officina.engines.collage.prompt.parse import read
 from officina.engines.collage.refusal import CannotDo, cannot_do, not_understood
 from officina.errors import RunError
 from officina.run import Result, Run
@@ -36,9 +35,9 @@ class CollageEngine:
     """Places, cuts out, blurs and desaturates; it generates nothing, and says so when asked to."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        """The options: `language` names the vocabulary, "en" by default; `png` asks for PNG always."""
+        """The options: `language` forces one vocabulary, else each prompt tells its own; `png`: PNG always."""
         cv2.setNumThreads(min(2, os.cpu_count() or 1))
-        self._language = language(str((options or {}).get("language", "en")))
+        self._language = (options or {}).get("language")
         self._png = bool((options or {}).get("png", False))
         self._nets = Nets()
 
@@ -47,7 +46,7 @@ class CollageEngine:
         prompt = str(run.input.get("prompt", ""))
         run.progress(0.02, "reading the prompt")
         try:
-            plan = parse(prompt, self._language)
+            plan = read(prompt, self._language)
         except NotUnderstood as cause:
             raise not_understood(cause) from cause
         wish = _wish(run.input, plan, len(run.files.get("image_urls", ())))

@@ -1,85 +1,290 @@
-"""One language's vocabulary, read from its data file."""
+"""One language's vocabulary, read from its data file, and the words of a prompt looked up in it."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from officina.engines.collage.prompt.grammar import Grammar, Pattern, Token, read_pattern, tokens
+from officina.engines.collage.prompt.words import Token, tokens
 
 FOLDER = Path(__file__).parent / "vocabulary"
+GAP = "…"
+"""Between the two parts of a phrase that others may part: "cut … out"."""
+POSSESSIVE = "'s"
+_REACH = 14
+"""So many words may stand in such a gap."""
+_ENDS = frozenset(".,;:!?\n")
+_SECTIONS = ("language", "name", "traits", "spelling", "inflection")
+
+Senses = Mapping[str, tuple[str, ...]]
+"""What a word can be: category and values, as in the data file."""
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """One or more words of a prompt that the vocabulary knows as one; without senses, an unknown word."""
+
+    senses: Senses
+    start: int
+    end: int
+    """Tokens, the end excluded."""
+    quoted: str | None = None
+    hex: str = ""
+    digits: int | None = None
+    mark: str = ""
+    joined: bool = False
+
+    def has(self, category: str, *values: str) -> bool:
+        found = self.senses.get(category)
+        return found is not None and (not values or any(value in found for value in values))
+
+    def value(self, category: str) -> str:
+        """The first value in that category, or nothing."""
+        return self.senses.get(category, ("",))[0]
+
+    def any_of(self, categories: frozenset[str]) -> bool:
+        return not categories.isdisjoint(self.senses)
+
+    @property
+    def known(self) -> bool:
+        return bool(self.senses) or self.quoted is not None or bool(self.hex or self.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a language builds its phrases."""
+
+    elision: bool = False
+    """Articles lose their vowel: l'image."""
+    compounds: bool = False
+    """A noun may stand before another and describe it: garden chair."""
+    head_first: bool = False
+    """In a phrase the first word is the one that changes: tables de jardin."""
+    shared_negation: bool = False
+    """"Do not A and B" may deny both."""
+    clitics: Mapping[str, str] = field(default_factory=dict)
+    """Pronouns that are written onto a verb: mettila."""
+    personal: tuple[str, ...] = ()
+    """Words before a person that is an object: pon a la mujer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """The phrases of one language, ready to match."""
+    """The words of one language."""
 
     code: str
-    grammar: Grammar
-    rules: Mapping[str, tuple[Pattern, ...]]
-    """Patterns by what they ask for: an operation's name, or filler, harmless, copies."""
-    guards: Mapping[str, tuple[Pattern, ...]]
-    """Patterns of what must be refused, by the reason."""
-    spelling: Mapping[tuple[str, ...], tuple[str, ...]]
+    name: str
+    traits: Traits
+    phrases: Mapping[Phrase, Senses]
+    parted: Mapping[Phrase, tuple[tuple[Phrase, Senses], ...]]
+    """Phrases with a gap, by their first part."""
+    spelling: Mapping[Phrase, Phrase]
+    lengths: Mapping[str, int]
+    """How long the longest phrase is that begins with a word."""
 
-    def words(self, prompt: str) -> tuple[Token, ...]:
-        """The prompt's words in the spelling of the patterns, each with its place in the prompt."""
-        found = _unhyphened(tokens(prompt.replace("’", "'").replace("‘", "'")))
+    def tokens(self, prompt: str) -> tuple[Token, ...]:
+        """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
-        at = 0
-        while at < len(found):
-            at = self._respelled(found, at, kept)
+        for token in tokens(prompt, elided=self.traits.elision):
+            parts = self.spelling.get((token.text,)) or _possessive(token)
+            if parts is None:
+                kept.append(token)
+                continue
+            kept.extend(Token(part, token.start, token.end, token.quoted, token.joined) for part in parts)
         return tuple(kept)
 
-    def _respelled(self, found: tuple[Token, ...], at: int, kept: list[Token]) -> int:
-        for length in (4, 3, 2, 1):
-            chunk = found[at : at + length]
-            spelled = self.spelling.get(tuple(token.text for token in chunk))
-            if len(chunk) == length and spelled:
-                kept.extend(Token(word, chunk[0].start, chunk[-1].end) for word in spelled)
-                return at + length
-        kept.append(found[at])
-        return at + 1
+    def lexemes(self, found: Sequence[Token]) -> tuple[Lexeme, ...]:
+        """The longest known phrases, from left to right."""
+        taken: dict[int, int] = {}
+        kept: list[Lexeme] = []
+        at = 0
+        while at < len(found):
+            if at in taken:
+                at = taken[at]
+                continue
+            lexeme = self._single(found, at) or self._gapped(found, at, taken) or self._longest(found, at)
+            kept.append(lexeme)
+            at = lexeme.end
+        return tuple(_whole_compounds(kept, found))
+
+    def _single(self, found: Sequence[Token], at: int) -> Lexeme | None:
+        token = found[at]
+        if token.quoted is not None:
+            return Lexeme({}, at, at + 1, quoted=token.quoted)
+        if token.text.startswith("#") and len(token.text) > 1:
+            return Lexeme({"colour": (token.text,)}, at, at + 1, hex=token.text)
+        if token.text == POSSESSIVE:
+            return Lexeme({"possessive": ("x",)}, at, at + 1)
+        return None
+
+    def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
+        for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
+            senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
+            if senses is not None:
+                return Lexeme(senses, at, at + length, joined=found[at].joined)
+        text = found[at].text
+        if text.isdecimal():
+            return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
+        mark = "" if text[:1].isalnum() else text
+        return Lexeme({}, at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _gapped(self, found: Sequence[Token], at: int, taken: dict[int, int]) -> Lexeme | None:
+        """A verb whose second part stands at the end of its clause."""
+        for length in (2, 1):
+            head = tuple(token.text for token in found[at : at + length])
+            for tail, senses in self.parted.get(head, ()):
+                end = self._tail(found, at + length, tail)
+                if end is not None and not any(place in taken for place in range(end - len(tail), end)):
+                    taken[end - len(tail)] = end
+                    return Lexeme(senses, at, at + length)
+        return None
+
+    def _tail(self, found: Sequence[Token], at: int, tail: Phrase) -> int | None:
+        """Where the second part ends, if it closes the clause."""
+        for place in range(at, min(at + _REACH, len(found))):
+            if found[place].text in ".!?;\n" and found[place].text:
+                return None
+            end = place + len(tail)
+            if tuple(token.text for token in found[place:end]) != tail:
+                continue
+            if (found[place - 1].text, *tail) in self.phrases:  # upside down
+                continue
+            if end == len(found) or found[end].text in _ENDS:
+                return end
+            senses = self._longest(found, end).senses
+            if any(name in senses for name in ("conj", "prep", "filler", "degree", "manner")):
+                return end
+        return None
+
+
+def _possessive(token: Token) -> Phrase | None:
+    """The dog's: two words."""
+    return (token.text[:-2], POSSESSIVE) if token.text.endswith(POSSESSIVE) and token.quoted is None else None
+
+
+def _whole_compounds(kept: list[Lexeme], found: Sequence[Token]) -> Iterator[Lexeme]:
+    """Words joined by hyphens of which one is unknown are one unknown word: "foggy-eyed" is not fog."""
+    at = 0
+    while at < len(kept):
+        end = at + 1
+        while end < len(kept) and found[kept[end].start].joined:
+            end += 1
+        if end - at > 1 and not all(lexeme.known for lexeme in kept[at:end]):
+            yield Lexeme({}, kept[at].start, kept[end - 1].end)
+        else:
+            yield from kept[at:end]
+        at = end
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    """Every language that has a file."""
+    return tuple(language(file.stem) for file in sorted(FOLDER.glob("*.toml")))
 
 
 @cache
 def language(code: str) -> Language:
-    """The language of that code; there is one file per language."""
-    data = tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
-    patterns = {name: read_pattern(text) for name, text in data["patterns"].items()}
-    tables = {name: _table(entries) for name, entries in data["tables"].items()}
+    """The language of that code; there is one file for each."""
+    data = vocabulary(code)
+    return _language(data)
+
+
+def vocabulary(code: str) -> dict[str, Any]:
+    """The data file of a language."""
+    return tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
+
+
+def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
+    """The tables of a data file: a category, and its words by their value."""
+    return ((name, table) for name, table in data.items() if name not in _SECTIONS)
+
+
+def _language(data: Mapping[str, Any]) -> Language:
+    given = data.get("traits", {})
+    traits = Traits(**{**given, "personal": tuple(given.get("personal", ()))})
+    spelling = {
+        _key(word, traits, {}): _key(spelled, traits, {})
+        for word, spelled in data.get("spelling", {}).items()
+    }
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]] = {}
+    parted: dict[Phrase, list[tuple[Phrase, Senses]]] = {}
+    rules = data.get("inflection", {})
+    for category, table in categories(data):
+        for value, words in table.items():
+            for text in words:
+                if GAP in text:
+                    head, _, tail = text.partition(GAP)
+                    parted.setdefault(_key(head, traits, spelling), []).append(
+                        (_key(tail, traits, spelling), {category: (value,)})
+                    )
+                    continue
+                for phrase in _forms(
+                    _key(text, traits, spelling), rules.get(category, ()), traits.head_first
+                ):
+                    _add(phrases, phrase, category, value)
+    _add_clitics(phrases, traits)
+    _mark_adverbials(phrases)
     return Language(
         code=data["language"],
-        grammar=Grammar(patterns, tables),
-        rules=_patterns(data["rules"]),
-        guards=_patterns(data["guards"]),
-        spelling={_key(word): _key(spelled) for word, spelled in data["spelling"].items()},
+        name=data["name"],
+        traits=traits,
+        phrases=phrases,
+        parted={head: tuple(tails) for head, tails in parted.items()},
+        spelling=spelling,
+        lengths=_lengths(phrases),
     )
 
 
-def _unhyphened(found: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Without the hyphens inside words: 'black-and-white' is three words."""
-    around = zip((None, *found), found, (*found[1:], None), strict=False)
-    return tuple(
-        token
-        for before, token, after in around
-        if not (
-            token.text == "-" and before and after and before.end == token.start and token.end == after.start
-        )
-    )
+def _add(
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]], phrase: Phrase, category: str, value: str
+) -> None:
+    senses = phrases.setdefault(phrase, {})
+    if value not in senses.get(category, ()):
+        senses[category] = (*senses.get(category, ()), value)
 
 
-def _patterns(groups: Mapping[str, Iterable[str]]) -> dict[str, tuple[Pattern, ...]]:
-    return {name: tuple(read_pattern(text) for text in texts) for name, texts in groups.items()}
+def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Traits) -> None:
+    """Verbs with a pronoun written onto them."""
+    verbs = [(p[0], s) for p, s in phrases.items() if len(p) == 1 and ("verb" in s or "do" in s)]
+    for verb, senses in verbs:
+        stem = verb[:-1] if verb.endswith("re") else verb
+        for clitic, pronoun in traits.clitics.items():
+            own = {name: values for name, values in senses.items() if name in ("verb", "do")}
+            phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
 
 
-def _table(entries: Mapping[str, Iterable[str]]) -> dict[tuple[str, ...], Any]:
-    return {_key(word): value for value, words in entries.items() for word in words}
+def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for phrase in phrases:
+        found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
+    return found
 
 
-def _key(text: str) -> tuple[str, ...]:
-    return tuple(token.text for token in tokens(text))
+def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
+    """Looks that begin with a preposition, like "al tramonto", describe no noun before them."""
+    for phrase, senses in phrases.items():
+        if len(phrase) > 1 and "look" in senses and "prep" in phrases.get(phrase[:1], {}):
+            senses["adverbial"] = ("with",)
+
+
+def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> Iterator[Phrase]:
+    """The phrase, and its forms by the first rule whose ending fits: ["y", "ies"] gives cherries."""
+    yield phrase
+    at = 0 if head_first else len(phrase) - 1
+    word = phrase[at] if phrase else ""
+    for ending, *others in rules:
+        if word.endswith(ending):
+            stem = word[: len(word) - len(ending)]
+            for other in others:
+                yield (*phrase[:at], stem + other, *phrase[at + 1 :])
+            return
+
+
+def _key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
+    found = tuple(token.text for token in tokens(text, elided=traits.elision))
+    return tuple(part for word in found for part in spelling.get((word,), (word,)))

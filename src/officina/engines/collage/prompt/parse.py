@@ -1,173 +1,194 @@
-"""A prompt becomes a plan, or a reason why not: every word must belong to a phrase that is understood."""
+"""A prompt becomes a plan, or a reason why not: every word must belong to something that is understood."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from officina.engines.collage.plan import NotUnderstood, Operation, Plan
-from officina.engines.collage.prompt.grammar import Text, Token, Tree
-from officina.engines.collage.prompt.language import Language
-from officina.engines.collage.prompt.reading import READERS, describe, ignored_words, number
+from officina.engines.collage.prompt import reasons, settle
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.chunks import chunked
+from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, is_whole
+from officina.engines.collage.prompt.language import Language, Lexeme, languages
+from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
+from officina.engines.collage.prompt.words import Token
 
-MARKS = frozenset(".,;:!?-–—\"'“”()…")
-_QUIET = ("filler",)
 MOST_WORDS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrase:
-    """A run of words that one rule covers."""
-
-    rule: str
-    start: int
-    end: int
-    tree: Tree
-
-
-@dataclass
-class _Chart:
-    """Which rules match where, found once per place."""
-
-    language: Language
-    text: Text
-    known: dict[int, tuple[_Phrase, ...]] = field(default_factory=dict)
-    dead_ends: set[int] = field(default_factory=set)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return self.text.words
-
-    def at(self, start: int) -> tuple[_Phrase, ...]:
-        """Every phrase that starts here, the longest first; operations before filler of the same length."""
-        if start not in self.known:
-            found = {(p.rule, p.end): p for p in reversed(tuple(self._matches(start)))}
-            order = sorted(found.values(), key=lambda p: (-p.end, p.rule in _QUIET, p.rule == "harmless"))
-            self.known[start] = tuple(order)
-        return self.known[start]
-
-    def cover(self, start: int) -> list[_Phrase] | None:
-        """Phrases that cover all words from here to the end, if there are such."""
-        while start < len(self.words) and self.words[start] in MARKS:
-            start += 1
-        if start >= len(self.words):
-            return []
-        if start in self.dead_ends:
-            return None
-        for phrase in self.at(start):
-            rest = self.cover(phrase.end)
-            if rest is not None:
-                return [phrase, *rest]
-        self.dead_ends.add(start)
-        return None
-
-    def _matches(self, start: int) -> Iterator[_Phrase]:
-        for rule, patterns in self.language.rules.items():
-            for pattern in patterns:
-                for end, parts in self.text.match(pattern, start):
-                    if end > start:
-                        yield _Phrase(rule, start, end, Tree(rule, self.words[start:end], None, parts))
+def read(prompt: str, code: str | None = None) -> Plan:
+    """The plan of a prompt in whichever language it is written; NotUnderstood with what stood in the way."""
+    known = [each for each in languages() if code in (None, each.code)]
+    readings = sorted((Reading(prompt, each) for each in known), key=lambda reading: -reading.share)
+    best = readings[0]
+    errors: list[NotUnderstood] = []
+    for reading in readings:
+        if reading.share < best.share or (errors and not best.share):
+            break
+        try:
+            return reading.plan()
+        except NotUnderstood as cause:
+            errors.append(cause)
+    if best.foreign:
+        raise NotUnderstood(errors[0].not_understood, (), "language")
+    raise errors[0]
 
 
 def parse(prompt: str, language: Language) -> Plan:
-    """The plan of a prompt; NotUnderstood with the words that stood in the way."""
-    found = language.words(prompt)
-    text = Text(language.grammar, tuple(token.text for token in found[:MOST_WORDS]))
-    chart = _Chart(language, text)
-    phrases = chart.cover(0)
-    _guard(chart, phrases, _Quoter(prompt, found))
-    if phrases is None or len(found) > MOST_WORDS:
-        raise _stuck(chart, _Quoter(prompt, found))
-    return _plan(phrases, _Quoter(prompt, found))
+    """The plan of a prompt in that language."""
+    return Reading(prompt, language).plan()
 
 
-@dataclass(frozen=True, slots=True)
-class _Quoter:
-    """Quotes the caller's own words."""
+@dataclass
+class Reading:
+    """One prompt, read in one language."""
 
     prompt: str
-    found: tuple[Token, ...]
+    language: Language
+    known: dict[tuple[int, After], list[Piece] | None] = field(default_factory=dict)
 
-    def __call__(self, start: int, end: int) -> str:
-        return self.prompt[self.found[start].start : self.found[end - 1].end]
+    def __post_init__(self) -> None:
+        self.tokens: tuple[Token, ...] = self.language.tokens(self.prompt)
+        lexemes = self.language.lexemes(self.tokens[:MOST_WORDS])
+        self.lexemes = lexemes
+        self.adverbs: tuple[Lexeme, ...] = ()
+        self.chunks: tuple[Chunk, ...] = ()
+        self.pieces = Pieces((), self.language.traits, self.quote)
+
+    @property
+    def share(self) -> float:
+        """How much of the prompt is in this language, by letters."""
+        sizes = [
+            (sum(len(t.text) for t in self.tokens[x.start : x.end]), x.known)
+            for x in self.lexemes
+            if not x.mark and x.quoted is None and x.digits is None
+        ]
+        return sum(size for size, known in sizes if known) / max(sum(size for size, _ in sizes), 1)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether most words are unknown, so that it is probably in another language."""
+        words = [x for x in self.lexemes if not x.mark and x.quoted is None]
+        return sum(word.known for word in words) < reasons.FOREIGN * len(words)
+
+    def plan(self) -> Plan:
+        """All of it, or NotUnderstood."""
+        chunks, self.adverbs = chunked(self.lexemes, self.language)
+        self.chunks = tuple(_unpacked(chunks))
+        self.pieces = Pieces(self.chunks, self.language.traits, self.quote)
+        pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
+        if pieces is None:
+            raise reasons.stuck(self.chunks, self._longest_pieces(), self.quote, self.prompt)
+        return self._planned(pieces)
+
+    @property
+    def work(self) -> int:
+        """How many frames were tried so far."""
+        return self.pieces.steps
+
+    def quote(self, part: Lexeme | Chunk) -> str:
+        """The caller's own words."""
+        return self.prompt[self.tokens[part.start].start : self.tokens[part.end - 1].end]
+
+    def _planned(self, pieces: list[Piece]) -> Plan:
+        meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
+        operations = self._referred(meanings)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Wish):
+                self._agree(meaning, piece, pieces)
+        if not operations:
+            raise reasons.nothing(self.prompt)
+        copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
+        idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
+        ignored = [self.quote(part) for part in sorted(idle, key=lambda part: part.start)]
+        ignored += [
+            self._quoted(p) for p in pieces if p.passed_over or any(isinstance(m, Wish) for m in p.meanings)
+        ]
+        return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
+
+    def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
+        """The operations; "take the man of picture 1 and put him there" puts that man."""
+        found: list[Operation] = []
+        taken: tuple[Taken, Piece] | None = None
+        for meaning, piece in meanings:
+            if isinstance(meaning, Taken):
+                taken = meaning, piece
+            elif isinstance(meaning, OPERATIONS):
+                told = settle.referred(meaning, taken[0].subjects) if taken else None
+                found.append(told or meaning)
+                taken = None if told else taken
+        if taken:
+            raise NotUnderstood((self._quoted(taken[1]),))
+        return found
+
+    def _quoted(self, piece: Piece) -> str:
+        inside = self.chunks[piece.start : piece.end]
+        return self.prompt[self.tokens[inside[0].start].start : self.tokens[inside[-1].end - 1].end]
+
+    def _agree(self, wish: Wish, piece: Piece, pieces: list[Piece]) -> None:
+        """'Keep the background' and 'remove the background' cannot both be granted."""
+        for other in pieces:
+            for meaning in other.meanings:
+                if isinstance(meaning, OPERATIONS) and settle.contradicts(wish, meaning):
+                    raise NotUnderstood((self._quoted(piece),), (self._quoted(other),), "conflict")
+
+    def _cover(self, at: int, after: After) -> list[Piece] | None:
+        """Pieces for all chunks from here to the end, if there are such."""
+        while at < len(self.chunks) and self.chunks[at].boundary:
+            at, after = at + 1, "boundary"
+        if at >= len(self.chunks):
+            return []
+        key = (at, after)
+        if key not in self.known:
+            self.known[key] = None
+            self.known[key] = self._covered(at, after)
+        return self.known[key]
+
+    def _covered(self, at: int, after: After) -> list[Piece] | None:
+        for piece in self.pieces.starting(at, after):
+            rest = self._cover(piece.end, state(piece))
+            if rest is not None:
+                return [piece, *rest]
+        return None
+
+    def _longest_pieces(self) -> list[tuple[int, int]]:
+        """For a prompt that is stuck: the runs that would be understood alone."""
+        found: list[tuple[int, int]] = []
+        at, after = 0, "boundary"
+        while at < len(self.chunks):
+            if self.chunks[at].boundary:
+                at, after = at + 1, "boundary"
+                continue
+            piece = next(self.pieces.starting(at, after), None)  # type: ignore[arg-type]
+            end = piece.end if piece else at + 1
+            if piece is not None and (
+                end >= len(self.chunks) or self.chunks[end].boundary or after != "boundary"
+            ):
+                found.append((at, end))
+                after = state(piece)
+            else:
+                end, after = at + 1, "closed"
+            at = end
+        return found
 
 
-def _guard(chart: _Chart, phrases: list[_Phrase] | None, quote: _Quoter) -> None:
-    """Refuse what this engine must never pretend to do, unless the prompt asks not to do it."""
-    harmless: set[int] = set()
-    for phrase in phrases if phrases is not None else _harmless(chart):
-        if phrase.rule == "harmless":
-            harmless.update(range(phrase.start, phrase.end))
-    for reason, patterns in chart.language.guards.items():
-        for start in range(len(chart.words)):
-            for pattern in patterns:
-                for end, _ in chart.text.match(pattern, start):
-                    if end > start and not harmless.issuperset(range(start, end)):
-                        raise NotUnderstood((quote(start, end),), reason=reason)
-
-
-def _harmless(chart: _Chart) -> Iterator[_Phrase]:
-    for start in range(len(chart.words)):
-        yield from (phrase for phrase in chart.at(start) if phrase.rule == "harmless")
-
-
-def _stuck(chart: _Chart, quote: _Quoter) -> NotUnderstood:
-    """What the longest phrases cover, and the runs of words that nothing covers."""
-    understood: list[str] = []
-    missed: list[str] = []
-    at, gap = 0, None
-    while at < len(chart.words):
-        phrase = next(iter(chart.at(at)), None)
-        inside = gap is not None and phrase is not None and phrase.rule not in READERS
-        if chart.words[at] not in MARKS and (phrase is None or inside):
-            gap = at if gap is None else gap
-            at += 1
-            continue
-        if gap is not None:
-            missed.append(quote(gap, at))
-            gap = None
-        if phrase and phrase.rule in READERS:
-            understood.append(quote(phrase.start, phrase.end))
-        at = phrase.end if phrase else at + 1
-    if gap is not None:
-        missed.append(quote(gap, len(chart.words)))
-    if len(quote.found) > MOST_WORDS:
-        missed.append(quote(MOST_WORDS, len(quote.found))[:200])
-    return NotUnderstood(tuple(missed) or (quote.prompt.strip(),), tuple(understood))
-
-
-def _plan(phrases: list[_Phrase], quote: _Quoter) -> Plan:
-    operations: list[Operation] = []
-    ignored: list[str] = []
-    copies = 1
-    for phrase in phrases:
-        if phrase.rule in READERS:
-            operations.append(_read(phrase, quote))
-            ignored.extend(ignored_words(phrase.tree))
-        elif phrase.rule == "copies":
-            copies = number(phrase.tree, "number") or 1
-        elif phrase.rule == "harmless":
-            _agree(phrase, phrases, quote)
-            ignored.append(quote(phrase.start, phrase.end))
-    if not operations:
-        raise NotUnderstood((quote.prompt.strip(),))
-    return Plan(tuple(dict.fromkeys(operations)), tuple(dict.fromkeys(ignored)), copies)
-
-
-def _read(phrase: _Phrase, quote: _Quoter) -> Operation:
-    operation = READERS[phrase.rule](phrase.tree)
-    if operation is None:
-        raise NotUnderstood((quote(phrase.start, phrase.end),))
-    return operation
-
-
-def _agree(phrase: _Phrase, phrases: list[_Phrase], quote: _Quoter) -> None:
-    """'Keep the background' and 'remove the background' cannot both be granted."""
-    kept = {part.value for part in phrase.tree.all("part")}
-    if phrase.tree.first("colour_part"):
-        kept.add("colours")
-    for other in phrases:
-        if other.rule in READERS and describe(other.rule).changes in kept:
-            raise NotUnderstood(
-                (quote(phrase.start, phrase.end),), (quote(other.start, other.end),), "conflict"
+def _unpacked(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """ "Three variations of the girl on the boat" are three copies, and the girl on the boat."""
+    for chunk in chunks:
+        inner = chunk.of
+        if (
+            chunk.kind == "np"
+            and chunk.has("noun", "copies")
+            and chunk.count
+            and inner
+            and not is_whole(inner)
+        ):
+            yield replace(chunk, of=None, end=inner.start)
+            yield Chunk(
+                "mark", inner.start, inner.start + 1, Lexeme({}, inner.start, inner.start + 1, mark=",")
             )
+            yield replace(inner, prep=())
+        else:
+            yield chunk

@@ -1,0 +1,359 @@
+"""Frames of backgrounds: taken out, replaced, blurred; and of stickers, which are cut out as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from officina.engines.collage.plan import (
+    BlurBackground,
+    Mention,
+    Operation,
+    RemoveBackground,
+    ReplaceBackground,
+    Sticker,
+)
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    attach_pictures,
+    colour_in,
+    colours,
+    is_idle,
+    is_noun,
+    is_place,
+    is_subject,
+    is_thing,
+    is_whole,
+    mention,
+    picture_of,
+    plain,
+    rgb,
+    take_new_colour,
+)
+from officina.engines.collage.prompt.language import Lexeme
+
+_SETTING = (
+    "put",
+    "make",
+    "change",
+    "replace",
+    "turn",
+    "add",
+    "use",
+    "give",
+    "apply",
+    "show",
+    "have",
+    "paint",
+    "cut",
+    "",
+)
+_BEHIND = {"on", "in_on", "in", "against", "before", "front", "with", "over", "at", "to", "into", "by"}
+
+
+def remove_background(clause: Clause) -> list[Operation] | None:
+    """Remove the background; cut out the cat; a transparent background."""
+    picture = _removed(clause) if clause.does("remove") else None
+    if picture is None and clause.does("cut", "isolate"):
+        picture = _cut_out(clause)
+    if picture is None and clause.does(*_SETTING):
+        picture = _transparent(clause)
+    if picture is None and clause.does("remove_background"):
+        picture = []
+    if picture is None or not clause.done:
+        return None
+    return [RemoveBackground(next(iter(picture), None) or clause.picture)]
+
+
+def _removed(clause: Clause) -> list[int | None] | None:
+    ground = clause.take(lambda c: _is_background(c) and plain(c) and not c.prep)
+    if ground is None:
+        return None
+    owner = clause.take(lambda c: is_subject(c) and bool({"of", "from", "behind", "around"} & set(c.prep)))
+    return [picture_of(ground) or picture_of(owner)]
+
+
+def _cut_out(clause: Clause) -> list[int | None] | None:
+    """What stays is what the cut-out finds; a place cannot be cut out."""
+    kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
+    ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
+    if kept is None:
+        return [] if clause.does("cut") and not clause.left and ground is None else None
+    while clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c)) is not None:
+        pass
+    return [picture_of(kept) or picture_of(ground)]
+
+
+def _transparent(clause: Clause) -> list[int | None] | None:
+    """A transparent background; make the background transparent; replace it with transparency."""
+    clear = clause.take(_is_clear)
+    if clear is None:
+        return None
+    ground = clause.take(lambda c: _is_background(c) and plain(c)) if not _is_background(clear) else clear
+    if ground is None:
+        return None
+    kept = (
+        clause.take(lambda c: is_subject(c) and not c.prep)
+        if clause.does("put", "cut", "show", "give")
+        else None
+    )
+    return [picture_of(ground) or picture_of(kept)]
+
+
+def _is_clear(chunk: Chunk) -> bool:
+    if chunk.kind != "np":
+        return False
+    parts = (chunk.lexeme, *chunk.described)
+    if not any(part.has("state", "transparent") for part in parts) or "without" in chunk.prep:
+        return False
+    rest = [part for part in chunk.described if not part.has("state", "transparent", "plain")]
+    return all(map(is_idle, rest)) and (
+        _is_background(chunk) or chunk.has("state") or chunk.has("noun", "one")
+    )
+
+
+def blur_background(clause: Clause) -> list[Operation] | None:
+    """Blur the background; make it blurry; add bokeh."""
+    if clause.does("blur"):
+        found = clause.take(lambda c: _is_background(c) and plain(c)) or _all_behind(clause)
+    elif clause.does(*_SETTING):
+        found = clause.take(lambda c: _is_background(c) and _only(c, "blurred"))
+        if found is None:
+            found = _blurred(clause)
+    else:
+        return None
+    if found is None:
+        return None
+    owner = clause.take(lambda c: is_subject(c) and bool({"of", "behind", "around"} & set(c.prep)))
+    return [BlurBackground(picture_of(found) or picture_of(owner) or clause.picture)] if clause.done else None
+
+
+def _all_behind(clause: Clause) -> Chunk | None:
+    """Everything behind the woman."""
+    if not any("behind" in c.prep or "around" in c.prep for c in clause.left if is_subject(c)):
+        return None
+    return clause.take(is_noun("all"))
+
+
+def _blurred(clause: Clause) -> Chunk | None:
+    """The background, and the blur apart from it."""
+    blur = clause.take(
+        lambda c: c.kind == "np" and (c.has("noun", "blur", "bokeh") or c.has("state", "blurred"))
+    )
+    if blur is None or not all(is_idle(p) or p.has("noun", "background") for p in blur.described):
+        return None
+    inner = blur.of is not None and _is_background(blur.of)
+    compound = any(part.has("noun", "background") for part in blur.described)
+    if inner or compound or blur.has("noun", "bokeh"):
+        clause.take(lambda c: _is_background(c) and plain(c))
+        return blur
+    return clause.take(lambda c: _is_background(c) and plain(c))
+
+
+def _only(chunk: Chunk, state: str) -> bool:
+    named = [part for part in chunk.described if part.has("state", state)]
+    return bool(named) and all(is_idle(part) or part in named for part in chunk.described)
+
+
+def replace_background(clause: Clause) -> list[Operation] | None:
+    """A white background; a gradient; another picture behind the subject."""
+    if not clause.does(*_SETTING):
+        return None
+    return _first(clause, _plain_colour, _second_colour, _scene)
+
+
+def gradient(clause: Clause) -> list[Operation] | None:
+    """A gradient background from blue to white."""
+    return _first(clause, _gradient) if clause.does(*_SETTING) else None
+
+
+def _first(clause: Clause, *ways: Callable[[Clause], ReplaceBackground | None]) -> list[Operation] | None:
+    """The first way that leaves nothing over."""
+    for way in ways:
+        clause.reset()
+        attach_pictures(clause)
+        made = way(clause)
+        if made is not None and clause.done:
+            picture = made.picture or (clause.picture if made.scene == Mention() else None)
+            return [
+                ReplaceBackground(
+                    made.colour,
+                    made.colour_name,
+                    made.colour_below,
+                    made.colour_below_name,
+                    made.scene,
+                    picture,
+                )
+            ]
+    return None
+
+
+def _subject(clause: Clause) -> int | None:
+    """The one who stands before it: the woman, the photo."""
+    if clause.does("put", "cut", "show", "give", "have", ""):
+        found = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and not c.after)
+        return picture_of(found)
+    owner = clause.take(lambda c: is_subject(c) and bool({"of", "behind", "around", "for"} & set(c.prep)))
+    return picture_of(owner)
+
+
+def _plain_colour(clause: Clause) -> ReplaceBackground | None:
+    """The colour stands in the same phrase as the background."""
+    swapped = clause.does("replace", "change") and not clause.does("make", "turn")
+    ground = clause.take(
+        lambda c: _is_background(c) and bool(_colours_of(c)) and (bool(c.prep) or not swapped)
+    )
+    if ground is None:
+        return None
+    if (
+        clause.does("put", "cut", "show")
+        and not set(ground.prep) & _BEHIND
+        and not clause.does("make", "use", "add")
+    ):
+        return None
+    if ground.prep or clause.does("make", "turn", "change", "replace"):
+        clause.take(lambda c: _is_background(c) and plain(c) and not c.prep)
+    found = _colours_of(ground)
+    if len(found) != 1:
+        return None
+    return ReplaceBackground(
+        rgb(found[0]), clause.words(found[0]), picture=picture_of(ground) or _subject(clause)
+    )
+
+
+def _second_colour(clause: Clause) -> ReplaceBackground | None:
+    """The colour stands apart: change the background to white; the colour of the background to blue."""
+    ground = clause.take(lambda c: _is_background(c) and plain(c) and not set(c.prep) & {"to", "as"})
+    if ground is None:
+        ground = clause.take(_is_colour_of_background)
+    tint = take_new_colour(clause)
+    if ground is None or tint is None or (not clause.does("replace", "change") and colours(ground.described)):
+        return None
+    named = colour_in(tint)[0]
+    return ReplaceBackground(rgb(named), clause.words(named), picture=picture_of(ground) or _subject(clause))
+
+
+def _is_colour_of_background(chunk: Chunk) -> bool:
+    if chunk.kind != "np" or not (chunk.has("noun", "colour") or chunk.has("attribute", "saturation")):
+        return False
+    compound = any(part.has("noun", "background") for part in chunk.before)
+    return compound or (chunk.of is not None and _is_background(chunk.of))
+
+
+def _gradient(clause: Clause) -> ReplaceBackground | None:
+    """From blue to white, top to bottom."""
+    named = clause.take(
+        lambda c: (
+            is_noun("gradient")(c)
+            or (_is_background(c) and any(p.has("noun", "gradient") for p in c.described))
+        )
+    )
+    if named is None:
+        return None
+    found = colours(named.described)
+    if named.of is not None and not _is_background(named.of):
+        found += colour_in(named.of)
+    ground = _is_background(named) or any(part.has("noun", "background") for part in named.described)
+    ground = ground or (named.of is not None and _is_background(named.of))
+    while (tint := clause.take(lambda c: bool(colour_in(c)))) is not None:
+        found += colour_in(tint)
+    other = clause.take(lambda c: _is_background(c) and plain(c))
+    if len(found) != 2 or not (ground or other):
+        return None
+    upper, lower = sorted(found, key=lambda part: part.start)
+    picture = picture_of(other) or _subject(clause)
+    return ReplaceBackground(
+        rgb(upper), clause.words(upper), rgb(lower), clause.words(lower), picture=picture
+    )
+
+
+def _scene(clause: Clause) -> ReplaceBackground | None:
+    """Another picture, or the place that another picture shows."""
+    if not clause.does("replace", "change", "use", "put", "make", "turn", "add"):
+        return None
+    swap = clause.does("replace", "change", "turn")
+    ground = clause.take(lambda c: _is_background(c) and plain(c) and (not c.prep if swap else True))
+    if ground is None or (not swap and any(p.has("colour") or p.has("look") for p in ground.described)):
+        return None
+    if not swap and not set(ground.prep) & (_BEHIND | {"as", "for"}) and not clause.does("make"):
+        return None
+    if not swap and picture_of(ground) is not None and set(ground.prep) & _BEHIND:
+        subject = _subject(clause)
+        return ReplaceBackground(scene=Mention(picture=picture_of(ground)), picture=subject)
+    scene = clause.take(lambda c: _is_scene(c) and bool(c.prep) == swap)
+    if scene is None or (ground.prep and not set(ground.prep) & {"as", "for"} and picture_of(scene) is None):
+        return None
+    where = _scene_mention(scene, clause)
+    owner = clause.take(lambda c: is_subject(c) and bool(c.prep))
+    return ReplaceBackground(scene=where, picture=picture_of(ground) or picture_of(owner))
+
+
+def _scene_mention(scene: Chunk, clause: Clause) -> Mention:
+    """What is behind: a place, a picture, or the background of a picture."""
+    if _is_background(scene):
+        return Mention(picture=picture_of(scene))
+    within = (
+        clause.take(lambda c: is_noun("picture")(c) and c.picture is not None and bool({"in"} & set(c.prep)))
+        if scene.picture is None and is_thing(scene)
+        else None
+    )
+    found = mention(scene, clause.words)
+    return Mention(found.word, found.thing, found.picture or picture_of(within))
+
+
+def _is_scene(chunk: Chunk) -> bool:
+    if chunk.kind != "np" or not plain(chunk):
+        return False
+    if is_thing(chunk):
+        return is_place(chunk) or picture_of(chunk) is not None
+    return chunk.has("noun", "picture", "background", "one") and picture_of(chunk) is not None
+
+
+def sticker(clause: Clause) -> list[Operation] | None:
+    """A sticker of the dog with a white outline."""
+    if not clause.does("make", "turn", "cut", "isolate", "show", "change", "use", "give", "add", ""):
+        return None
+    made = clause.take(lambda c: is_noun("sticker")(c) and plain(c)) or clause.take(_sticker_look)
+    if made is None:
+        return None
+    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep)
+    edge = clause.take(is_noun("outline"))
+    named = colours(edge.described) if edge else colours(made.described)
+    edge = edge or (made if named else None)
+    tint = clause.take(lambda c: len(colour_in(c)) == 1) if edge and not named else None
+    named += colour_in(tint) if tint else []
+    if edge and edge.of is not None and edge is not made:
+        named += colour_in(edge.of)
+    _transparent(clause)
+    if len(named) > 1 or not clause.done:
+        return None
+    picture = picture_of(made) or picture_of(subject) or clause.picture
+    if not named:
+        return [Sticker(picture=picture)]
+    return [Sticker(rgb(named[0]), clause.words(named[0]), picture)]
+
+
+def _sticker_look(chunk: Chunk) -> bool:
+    """A sticker effect, perhaps with its outline in the same phrase."""
+    if not is_noun("effect", "one")(chunk) or not any(
+        part.has("noun", "sticker") for part in chunk.described
+    ):
+        return False
+    return all(is_idle(p) or p.has("colour") or p.has("noun", "sticker", "outline") for p in chunk.described)
+
+
+def _is_background(chunk: Chunk) -> bool:
+    return chunk.kind == "np" and chunk.has("noun", "background")
+
+
+def _colours_of(chunk: Chunk) -> list[Lexeme]:
+    """The colours that describe a background, if nothing else but plainness does."""
+    if not all(
+        is_idle(p) or p.has("colour") or p.has("state", "plain") or p.has("noun", "colour")
+        for p in chunk.described
+    ):
+        return []
+    found = colours(chunk.described)
+    if chunk.of is not None and not is_whole(chunk.of) and not is_thing(chunk.of):
+        found += colour_in(chunk.of)
+    return found

@@ -1,0 +1,212 @@
+"""Looks of the picture as a whole: the words of a vocabulary for them, and the operations they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from officina.engines.collage.plan import (
+    BlackAndWhite,
+    Enhance,
+    Operation,
+    StyleKind,
+    Stylise,
+    TimeOfDay,
+    Tone,
+    ToneKind,
+    Weather,
+)
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.clause import Clause, is_idle, is_whole, picture_of
+from officina.engines.collage.prompt.language import Lexeme
+
+TONES: tuple[str, ...] = get_args(ToneKind)
+STYLES: tuple[str, ...] = get_args(StyleKind)
+WEATHER = ("fog", "rain", "snow")
+TIMES = ("sunset", "golden_hour", "night")
+ENHANCED = ("sharpen", "denoise", "upscale")
+LOOKS = ("black_and_white", *TONES, *STYLES, *WEATHER, *TIMES, *ENHANCED)
+"""Every look, by its word in the vocabularies."""
+
+_OPPOSITE: Mapping[str, str] = {
+    "brighter": "darker",
+    "darker": "brighter",
+    "warmer": "cooler",
+    "cooler": "warmer",
+    "more_contrast": "less_contrast",
+    "vivid": "muted",
+}
+_MORE: Mapping[str, str] = {
+    "brightness": "brighter",
+    "contrast": "more_contrast",
+    "saturation": "vivid",
+    "warmth": "warmer",
+    "sharpness": "sharpen",
+    "resolution": "upscale",
+    "quality": "sharpen",
+}
+_LESS: Mapping[str, str] = {
+    "brightness": "darker",
+    "contrast": "less_contrast",
+    "saturation": "muted",
+    "warmth": "cooler",
+    "noise": "denoise",
+}
+ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
+"""What there can be more or less of."""
+_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_ASPECTS = ("effect", "picture", "aspect", "one", "all")
+
+
+def operation_of(look: str, strong: bool, picture: int | None) -> Operation:
+    """The operation that gives that look."""
+    if look in TONES:
+        return Tone(look, strong, picture)  # type: ignore[arg-type]
+    if look in STYLES:
+        return Stylise(look, picture)  # type: ignore[arg-type]
+    if look in WEATHER:
+        return Weather(look, strong, picture)  # type: ignore[arg-type]
+    if look in TIMES:
+        return TimeOfDay(look, picture)  # type: ignore[arg-type]
+    if look in ENHANCED:
+        return Enhance(look, picture)  # type: ignore[arg-type]
+    return BlackAndWhite(picture)
+
+
+def look(clause: Clause) -> list[Operation] | None:
+    """Make it brighter; add rain; in the style of a comic; a sepia filter."""
+    if not clause.does(*_MAKING):
+        return None
+    found: list[tuple[str, bool]] = []
+    for chunk in tuple(clause.left):
+        looks = looks_of(chunk)
+        if looks:
+            clause.left.remove(chunk)
+            clause.picture = clause.picture or picture_of(chunk)
+            found += [(kind, "strong" in chunk.degree) for kind in looks]
+    if not found or not _lone(clause):
+        return None
+    return [operation_of(kind, strong, clause.picture) for kind, strong in found]
+
+
+def _lone(clause: Clause) -> bool:
+    """Whether the rest only names the picture, its light or its weather."""
+    while (aspect := clause.take(_is_aspect)) is not None:
+        clause.picture = clause.picture or picture_of(aspect)
+    return clause.done
+
+
+def _is_aspect(chunk: Chunk) -> bool:
+    """The scene, the light, the style, the weather: what a look may be given to."""
+    if chunk.kind != "np" or not all(is_idle(part) for part in chunk.described) or chunk.degree:
+        return False
+    named = (
+        chunk.has("noun", "aspect", "effect")
+        or chunk.has("thing", "scene")
+        or chunk.has("attribute", "saturation")
+    )
+    return named and (chunk.of is None or is_whole(chunk.of) or chunk.of.has("thing", "scene"))
+
+
+def do(clause: Clause) -> list[Operation] | None:
+    """Brighten it; sharpen the photo: the verb is the look."""
+    if not clause.dos:
+        return None
+    strong = False
+    while (aspect := clause.take(_is_aspect)) is not None:
+        clause.picture = clause.picture or picture_of(aspect)
+    strong = any("strong" in chunk.degree for chunk in clause.left)
+    if not clause.done:
+        return None
+    return [operation_of(kind, strong, clause.picture) for kind in clause.dos[:1]]
+
+
+def attribute(clause: Clause) -> list[Operation] | None:
+    """More contrast; increase the brightness; reduce the noise; take the colours out."""
+    found: list[Operation] = []
+    for chunk in tuple(clause.left):
+        kind = _changed(chunk, clause)
+        if kind is not None:
+            clause.left.remove(chunk)
+            clause.picture = clause.picture or picture_of(chunk)
+            found.append(operation_of(kind, "strong" in chunk.degree, clause.picture))
+    return found if found and clause.done else None
+
+
+def _changed(chunk: Chunk, clause: Clause) -> str | None:
+    if chunk.kind != "np" or not chunk.has("attribute") or not all(is_idle(part) for part in chunk.described):
+        return None
+    if chunk.of is not None and not is_whole(chunk.of):
+        return None
+    name = chunk.value("attribute")
+    if clause.does("remove"):
+        return (
+            "black_and_white"
+            if name == "saturation" and not chunk.degree
+            else _LESS["noise"]
+            if name == "noise"
+            else None
+        )
+    if clause.does("down") or ("less" in chunk.degree and clause.does(*_MAKING)):
+        return _LESS.get(name)
+    if clause.does("up") or ("more" in chunk.degree and clause.does(*_MAKING)):
+        return _MORE.get(name)
+    return _MORE.get(name) if clause.verbs == {"add"} or (clause.does("add") and name == "contrast") else None
+
+
+def looks_of(chunk: Chunk) -> list[str]:
+    """The looks that a phrase names, in order; none when they only describe a thing."""
+    if chunk.kind != "np" or set(chunk.prep) & {"without", "behind", "front", "above", "below", "beside"}:
+        return []
+    parts = [*chunk.before, chunk.lexeme, *chunk.after]
+    if chunk.has("look") and not _is_scene(chunk):
+        other = chunk.of is not None and not _of_picture(chunk.of)
+        return [] if other or _is_there(chunk) else _named(parts, chunk)
+    if (
+        not any(chunk.has("noun", kind) for kind in _ASPECTS)
+        and not _tinted(chunk)
+        and not chunk.has("pronoun", "it")
+    ):
+        return []
+    if chunk.has("noun", "picture") and chunk.before and chunk.determiner in ("definite", "possessive"):
+        parts = [chunk.lexeme, *chunk.after]
+    found = _named([part for part in parts if part is not chunk.lexeme], chunk)
+    if chunk.of is None:
+        return found
+    inner = looks_of(chunk.of)
+    return found + inner if inner or _of_picture(chunk.of) else []
+
+
+def _is_there(chunk: Chunk) -> bool:
+    """ "Change the sketch", "make the night brighter": something that the picture has already."""
+    definite = chunk.determiner in ("definite", "possessive") and not chunk.prep
+    several = any(part.has("look") for part in chunk.described)
+    return definite and (several or chunk.value("look") in (*STYLES, "black_and_white"))
+
+
+def _is_scene(chunk: Chunk) -> bool:
+    """In the snow, on the sunset: a place to stand, not a look."""
+    return (
+        chunk.has("thing") and bool(chunk.prep) and not set(chunk.prep) & {"at", "with", "to", "as", "into"}
+    )
+
+
+def _of_picture(chunk: Chunk) -> bool:
+    return is_whole(chunk) or chunk.has("thing") or chunk.has("pronoun")
+
+
+def _tinted(chunk: Chunk) -> bool:
+    """Vivid colours, warm light: the attribute that a look describes."""
+    return chunk.has("attribute", "saturation", "brightness", "quality") and any(
+        p.has("look") for p in chunk.described
+    )
+
+
+def _named(parts: list[Lexeme], chunk: Chunk) -> list[str]:
+    """The looks among the words; none at all if another word would get lost."""
+    found = [part.value("look") for part in parts if part.has("look")]
+    if not all(part.has("look") or is_idle(part) or part.has("colour", "#d4af37") for part in parts):
+        return []
+    if "less" in chunk.degree:
+        return [_OPPOSITE[kind] for kind in found] if all(kind in _OPPOSITE for kind in found) else []
+    return found

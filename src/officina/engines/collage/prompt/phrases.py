@@ -1,0 +1,343 @@
+"""Noun phrases: article, number, adjectives, noun, adjectives, and what it is all of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from officina.engines.collage.prompt.chunk import Chunk, plain_chunk
+from officina.engines.collage.prompt.language import Language, Lexeme
+
+NOUNS = frozenset(
+    {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun"}
+)
+ADJECTIVES = frozenset(
+    {
+        "adjective",
+        "colour",
+        "look",
+        "quality",
+        "size",
+        "state",
+        "unchanged",
+        "axis",
+        "turn",
+        "place",
+        "layout",
+        "manner",
+    }
+)
+_APART = frozenset({"axis", "turn", "place", "layout"})
+"""Words that describe nothing from behind: "flip the photo horizontally"."""
+_BEFORE_NOUNS = frozenset({"det", "ordinal", "adjective", "size", "degree", "colour", "possessive"})
+_OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
+_CONTENT = NOUNS | ADJECTIVES
+_ENDS = _APART | {"prep", "conj", "det"}
+_MOST_UNKNOWN = 2
+_LONGEST = 12
+_DEEPEST = 4
+"""So many phrases may hang below each other."""
+
+
+@dataclass
+class Phrases:
+    """The noun phrases of a prompt, found where they are looked for."""
+
+    lexemes: tuple[Lexeme, ...]
+    language: Language
+
+    def at(self, at: int) -> Lexeme:
+        return self.lexemes[at] if 0 <= at < len(self.lexemes) else Lexeme({}, 0, 0, mark=".")
+
+    def ratio_start(self, at: int) -> int | None:
+        """Where a ratio begins, behind a preposition and an article that mean nothing."""
+        for start in range(at, at + 3):
+            if self._is_ratio(start):
+                return start
+            if not any(self.at(start).has(category) for category in ("prep", "det")):
+                return None
+        return None
+
+    def ratio(self, at: int) -> Chunk:
+        """The ratio that stands here."""
+        first, second = self.at(at), self.at(at + 2)
+        whole = Lexeme({}, first.start, second.end)
+        return replace(plain_chunk("ratio", whole), ratio=(first.digits or 1, second.digits or 1))
+
+    def _is_ratio(self, at: int) -> bool:
+        """Two numbers with a colon or a cross between them."""
+        first, mark, second = self.at(at), self.at(at + 1), self.at(at + 2)
+        if not first.digits or not second.digits:
+            return False
+        spelled = (
+            mark.has("ratio") and not self.at(at - 1).has("noun", "picture") and not self._counts_on(at + 2)
+        )
+        return spelled or mark.mark in (":", "/", "×")
+
+    def is_verb(self, at: int) -> bool:
+        """Whether the word is meant as a verb; many are nouns as well."""
+        lexeme = self.at(at)
+        if not (lexeme.has("verb") or lexeme.has("do")):
+            return False
+        other = lexeme.any_of(_OTHERWISE)
+        return not other or lexeme.has("clitic") or self._verb_here(at)
+
+    def _verb_here(self, at: int) -> bool:
+        """Whether a word that can be both stands where verbs do."""
+        before = self.at(at - 1)
+        if before.any_of(_BEFORE_NOUNS):
+            return False
+        if before.has("number") or before.has("prep"):
+            return before.has("prep", "to") and not self.at(at).has("prep")
+        return self._clause_starts(at)
+
+    def _clause_starts(self, at: int) -> bool:
+        """Whether a clause begins here: nothing but fillers between it and a mark or a conjunction."""
+        while at > 0:
+            before = self.at(at - 1)
+            if before.mark or before.has("conj") or before.has("not"):
+                return True
+            if not any(before.has(category) for category in ("filler", "manner")):
+                return False
+            at -= 1
+        return True
+
+    def noun_phrase(self, at: int, governed: bool) -> tuple[Chunk, int] | None:
+        """Article, number, adjectives, noun, adjectives; every part but one may be missing."""
+        made = _Made(governed)
+        for _ in range(_LONGEST):
+            step = self._grown(at, made)
+            at = at if step is None else step
+            if step is None or made.head is not None:
+                break
+        if made.head is None:
+            if not made.before or made.unknown or not any(map(_means, made.before)):
+                return None
+            made.head = made.before.pop()
+        numbered = self._numbered(at, made)
+        chunk_end = self.at(numbered - 1).end if numbered > at else 0
+        at = self._described(numbered, made)
+        chunk = made.chunk()
+        return replace(chunk, end=max(chunk.end, chunk_end)), at
+
+    def _grown(self, at: int, made: _Made) -> int | None:
+        """Take one more word into the phrase; None when it belongs to none."""
+        if self.at(at).quoted is not None or self.is_verb(at):
+            return None
+        taken = self._announced(at, made) or self._named(at, made)
+        return at + 1 if taken else None
+
+    def _announced(self, at: int, made: _Made) -> bool:
+        """An article, a degree, a number: what stands before the adjectives."""
+        lexeme = self.at(at)
+        if lexeme.has("det") and not made.before and not self._pronoun_here(at):
+            made.determiner = lexeme.value("det")
+            made.governed = True
+        elif lexeme.has("degree"):
+            made.degree.extend(lexeme.senses["degree"])
+        elif lexeme.has("ordinal") and not made.before and self._orders(at, made):
+            made.ordinal = int(lexeme.value("ordinal"))
+        elif lexeme.has("number") and self._content(at + 1):
+            made.count = int(lexeme.value("number")[:4])
+            made.governed = True
+        else:
+            return False
+        return True
+
+    def _orders(self, at: int, made: _Made) -> bool:
+        """Whether "second" tells which picture; "the second" alone is a picture, too."""
+        after = self.at(at + 1)
+        if after.has("noun") or after.has("ordinal"):
+            return True
+        if made.determiner == "definite" and not self._content(at + 1):
+            made.head = replace(self.at(at), senses={"noun": ("picture",)})
+            return True
+        return False
+
+    def _named(self, at: int, made: _Made) -> bool:
+        """An adjective, the noun itself, or an unknown word between them."""
+        lexeme = self.at(at)
+        noun = lexeme.any_of(NOUNS)
+        adjective = lexeme.any_of(ADJECTIVES)
+        if noun and not (adjective and self._goes_on(at)) and not self._compounded(at, made):
+            made.head = lexeme
+        elif noun or adjective:
+            made.before.append(lexeme)
+        elif not lexeme.known and made.governed and len(made.unknown) < _MOST_UNKNOWN:
+            made.unknown.append(lexeme)
+        else:
+            return False
+        return True
+
+    def _pronoun_here(self, at: int) -> bool:
+        """ "Her" is an article before a noun and a pronoun elsewhere."""
+        after = self.at(at + 1)
+        counted = after.has("ordinal") or after.has("number")
+        return self.at(at).has("pronoun") and not counted and not self._content(at + 1)
+
+    def _content(self, at: int) -> bool:
+        lexeme = self.at(at)
+        if self.is_verb(at) or lexeme.has("conj"):
+            return False
+        return lexeme.any_of(_CONTENT)
+
+    def _goes_on(self, at: int) -> bool:
+        """Whether a word that can describe does so: a noun follows."""
+        for place in range(at + 1, at + 5):
+            lexeme = self.at(place)
+            if self.is_verb(place) or lexeme.has("conj") or lexeme.has("prep"):
+                return False
+            if lexeme.has("pronoun") and not lexeme.has("noun"):
+                return False
+            if lexeme.any_of(NOUNS):
+                return True
+            if not lexeme.any_of(ADJECTIVES):
+                return False
+        return False
+
+    def _compounded(self, at: int, made: _Made) -> bool:
+        """Whether the noun describes the next one: garden chair; "night club sign", with its unknown word."""
+        if not self.language.traits.compounds or self.at(at).has("pronoun"):
+            return False
+        after = self.at(at + 1)
+        if self.is_verb(at + 1) or any(after.has(category) for category in ("conj", "prep", "be")):
+            return False
+        if after.has("noun", "on_it", "in_it"):
+            return False
+        pure = after.any_of(NOUNS) and not after.any_of(ADJECTIVES)
+        if pure and not after.has("pronoun"):
+            return not (self.at(at).has("noun", "picture") and after.has("noun", "number_sign"))
+        return not after.known and not after.mark and made.governed and self._pure_noun(at + 2)
+
+    def _pure_noun(self, at: int) -> bool:
+        lexeme = self.at(at)
+        return lexeme.any_of(NOUNS) and not self.is_verb(at)
+
+    def _numbered(self, at: int, made: _Made) -> int:
+        """The number behind a picture: image 2, picture no. 2."""
+        head = made.head
+        if head is None or not head.has("noun", "picture"):
+            return at
+        if made.ordinal:
+            made.picture = made.ordinal
+            return at
+        place = at
+        while self.at(place).mark in ("#", "№") or self.at(place).has("noun", "number_sign"):
+            place += 1
+        number = self.at(place)
+        is_ratio = self._is_ratio(place)
+        if number.has("number") and not is_ratio and not self._counts_on(place):
+            made.picture = int(number.value("number")[:4])
+            return place + 1
+        return at
+
+    def _counts_on(self, at: int) -> bool:
+        """ "Turn the picture 90 degrees" numbers no picture."""
+        return self.at(at + 1).has("noun", "degrees") or self.at(at + 1).mark in ("°", "%")
+
+    def _described(self, at: int, made: _Made) -> int:
+        """Adjectives behind the noun, and words of degree among them."""
+        while True:
+            lexeme = self.at(at)
+            ahead = self.at(at + 1)
+            if self.is_verb(at) or lexeme.any_of(_ENDS):
+                return at
+            if lexeme.has("adverbial") and made.head is not None and made.head.has("thing"):
+                return at
+            if lexeme.has("degree") and ahead.any_of(ADJECTIVES):
+                made.degree.extend(lexeme.senses["degree"])
+            elif lexeme.any_of(ADJECTIVES) and not self._starts_phrase(at):
+                made.after.append(lexeme)
+            else:
+                return at
+            at += 1
+
+    def _starts_phrase(self, at: int) -> bool:
+        """Whether a describing word belongs to a noun that follows."""
+        if not self.language.traits.compounds:
+            return False
+        return self._goes_on(at)
+
+    def _owned(self, owner: Chunk, at: int, depth: int) -> tuple[Chunk, int]:
+        """The dog's ball is the ball of the dog."""
+        found = self.noun_phrase(at + 1, governed=True)
+        if found is None:
+            return owner, at
+        owned = replace(found[0], prep=owner.prep, start=owner.start, of=replace(owner, prep=()))
+        return self.with_of(owned, found[1], depth + 1)
+
+    def with_of(self, chunk: Chunk, at: int, depth: int = 0) -> tuple[Chunk, int]:
+        """What the phrase is of; an English 's turns it round."""
+        if depth > _DEEPEST:
+            return chunk, at
+        if self.at(at).has("possessive"):
+            return self._owned(chunk, at, depth)
+        place = at
+        prep: tuple[str, ...] = ()
+        while self.at(place).has("prep") and place - at < 2:
+            prep = prep or self.at(place).senses["prep"]
+            place += 1
+        if "of" not in prep and "from" not in prep:
+            return chunk, at
+        found = self.noun_phrase(place, governed=True)
+        if found is None:
+            return chunk, at
+        inner = replace(found[0], prep=prep, start=self.at(at).start)
+        inner, end = self.with_of(inner, found[1], depth + 1)
+        if not _belongs(chunk, inner, prep):
+            return chunk, at
+        return replace(chunk, of=inner, end=inner.end), end
+
+
+def _means(lexeme: Lexeme) -> bool:
+    """Whether a word is more than an adverb of manner."""
+    return any(lexeme.has(category) for category in ADJECTIVES if category != "manner")
+
+
+def _belongs(chunk: Chunk, inner: Chunk, prep: tuple[str, ...]) -> bool:
+    """Whether a phrase hangs below the one before it: "gradient from blue to white" does not."""
+    if inner.picture is not None:
+        return True
+    if inner.has("noun", "degrees") or (
+        chunk.has("thing") and inner.has("colour") and not inner.has("thing")
+    ):
+        return False
+    if "of" not in prep:
+        return inner.has("noun", "picture", "background") and not inner.described
+    return not chunk.has("noun", "gradient") or inner.has("colour")
+
+
+@dataclass
+class _Made:
+    """A noun phrase that grows."""
+
+    governed: bool
+    """Whether an article or a preposition announced a noun."""
+    head: Lexeme | None = None
+    determiner: str = ""
+    count: int | None = None
+    ordinal: int | None = None
+    picture: int | None = None
+
+    def __post_init__(self) -> None:
+        self.before: list[Lexeme] = []
+        self.after: list[Lexeme] = []
+        self.unknown: list[Lexeme] = []
+        self.degree: list[str] = []
+
+    def chunk(self) -> Chunk:
+        head = self.head
+        assert head is not None  # noqa: S101 (the phrase is complete)
+        parts = (*self.before, head, *self.after)
+        return Chunk(
+            kind="np",
+            start=min(part.start for part in parts),
+            end=max(part.end for part in parts),
+            lexeme=head,
+            before=tuple(self.before),
+            after=tuple(self.after),
+            unknown=tuple(self.unknown),
+            degree=tuple(self.degree),
+            determiner=self.determiner,
+            count=self.count,
+            picture=self.picture,
+        )

@@ -1,0 +1,251 @@
+"""Runs of chunks that mean something together: an operation, a wish, or what may be passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.prompt import backgrounds, looks, placing, settle, shapes, wishes
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
+from officina.engines.collage.prompt.language import Lexeme, Traits
+
+Frame = Callable[[Clause], Sequence[Meaning] | None]
+FRAMES: Mapping[Frame, bool] = {
+    wishes.keep: True,
+    wishes.quality: True,
+    backgrounds.sticker: False,
+    backgrounds.remove_background: True,
+    backgrounds.blur_background: False,
+    backgrounds.gradient: True,
+    backgrounds.replace_background: False,
+    looks.do: False,
+    looks.attribute: True,
+    shapes.duotone: True,
+    looks.look: True,
+    shapes.text: True,
+    shapes.crop: False,
+    shapes.zoom: False,
+    shapes.flip: False,
+    shapes.rotate: False,
+    placing.arrange: True,
+    placing.compose: True,
+    shapes.recolour: False,
+    shapes.copies: False,
+    wishes.shows: False,
+    placing.taken: True,
+}
+"""Every way to understand a run of chunks, and whether the run may be a list, with commas and conjunctions.
+
+The first that leaves nothing over counts.
+"""
+
+OPERATIONS = get_args(Operation)
+_LONGEST_RUN = 14
+MOST_STEPS = 1200
+"""After so many frames a prompt is given up: no sensible one takes a quarter of that."""
+After = Literal["boundary", "scene", "closed"]
+"""What went before: a mark or a conjunction; a scene, which light and weather may follow; anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of chunks with what it means."""
+
+    start: int
+    end: int
+    meanings: tuple[Meaning, ...] = ()
+    ignored: tuple[Lexeme, ...] = ()
+    passed_over: bool = False
+
+
+@dataclass
+class Pieces:
+    """Every piece that could begin at a chunk."""
+
+    chunks: tuple[Chunk, ...]
+    traits: Traits
+    quote: Callable[[Lexeme | Chunk], str]
+    steps: int = 0
+    """How many frames were tried: the work that a prompt takes."""
+
+    def starting(self, at: int, after: After) -> Iterator[Piece]:
+        """Everything that could begin here, the longest first."""
+        chunk = self.chunks[at]
+        if self.steps > MOST_STEPS:
+            return
+        if chunk.kind == "context" and after == "boundary":
+            yield from self._context(at)
+        yield from self._denied(at)
+        for end in range(self._furthest(at), at, -1):
+            if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
+                yield from self._understood(at, end, after)
+        yield from self._purpose(at)
+
+    def _furthest(self, at: int) -> int:
+        """A run ends at a full stop, before a second verb, and after so many chunks."""
+        end, verbs = at, 0
+        while end < min(len(self.chunks), at + _LONGEST_RUN):
+            chunk = self.chunks[end]
+            verbs += chunk.kind == "verb"
+            if chunk.strong_mark or chunk.kind in ("not", "context", "unknown") or verbs > 1:
+                return end
+            end += 1
+        return end
+
+    def _may_follow(self, at: int, end: int, after: After) -> bool:
+        """Without a mark between them, only light, weather and wishes follow a scene, and verbs anything."""
+        first = self.chunks[at]
+        if after == "boundary" or first.kind == "verb":
+            return True
+        if after == "closed":
+            return bool(first.prep) or any(chunk.kind == "verb" for chunk in self.chunks[at:end])
+        return bool(first.prep) or first.kind in ("pose", "be")
+
+    def _understood(self, at: int, end: int, after: After) -> Iterator[Piece]:
+        run = tuple(chunk for chunk in self.chunks[at:end] if not chunk.boundary)
+        clause = Clause(run, self.quote)
+        verbless = not clause.verbs and not clause.dos
+        listed = any(_lists(chunk) for chunk in self.chunks[at:end])
+        for frame, takes_lists in FRAMES.items():
+            if listed and not takes_lists:
+                continue
+            self.steps += 1
+            clause.reset()
+            meanings = frame(clause)
+            if not meanings:
+                continue
+            if after == "closed" and verbless and not all(isinstance(m, Wish) for m in meanings):
+                continue
+            if (
+                after == "scene"
+                and verbless
+                and not all(isinstance(m, (Wish, *settle.LOOKS)) for m in meanings)
+            ):
+                continue
+            yield Piece(at, end, tuple(meanings), tuple(_ignored(run, meanings)))
+            return
+
+    def _denied(self, at: int) -> Iterator[Piece]:
+        """A clause with a "not" in it, up to its end, and the list that goes on behind it."""
+        end = at
+        while end < min(len(self.chunks), at + _LONGEST_RUN) and not self.chunks[end].boundary:
+            end += 1
+        inside = self.chunks[at:end]
+        if not any(chunk.kind == "not" for chunk in inside):
+            return
+        first = next(n for n, chunk in enumerate(inside) if chunk.kind == "not")
+        verbal = any(chunk.kind == "verb" for chunk in inside)
+        if first and (not verbal or self._splits(inside, first)):
+            return
+        end = self._listed(end)
+        parts = [c for c in self.chunks[at:end] if c.kind != "not" and not c.boundary]
+        if not parts or not wishes.denied(parts) or self._carries_on(end):
+            return
+        if not verbal and wishes.no_background(parts):
+            yield Piece(at, end, (RemoveBackground(picture_of(parts[0])),))
+        elif verbal or all(map(wishes.absent, parts)):
+            yield Piece(at, end, (wishes.forbidden(parts, self._denied_operations(parts)),))
+
+    def _splits(self, inside: Sequence[Chunk], first: int) -> bool:
+        """ "Remove it without changing the face": what stands before "without" is a clause of its own."""
+        return inside[first].lexeme.has("prep", "without") or inside[first].lexeme.has("not", "none")
+
+    def _denied_operations(self, parts: Sequence[Chunk]) -> tuple[Operation, ...]:
+        clause = Clause(tuple(parts), self.quote)
+        for frame in FRAMES:
+            self.steps += 1
+            clause.reset()
+            found = [m for m in frame(clause) or () if isinstance(m, OPERATIONS)]
+            if found:
+                return tuple(found)
+        return ()
+
+    def _listed(self, end: int) -> int:
+        """The end of a list of parts: "don't change the face, the hair or the dress"."""
+        while end < len(self.chunks) and self.chunks[end].boundary and not self.chunks[end].strong_mark:
+            place = end
+            while (
+                place < len(self.chunks)
+                and self.chunks[place].boundary
+                and not self.chunks[place].strong_mark
+            ):
+                if self.chunks[place].lexeme.has("conj", "but", "then"):
+                    return end
+                place += 1
+            stop = place
+            while stop < len(self.chunks) and not self.chunks[stop].boundary:
+                stop += 1
+            if stop == place or not all(map(wishes.listed, self.chunks[place:stop])):
+                return end
+            end = stop
+        return end
+
+    def _carries_on(self, end: int) -> bool:
+        """ "Do not A and B": whether B is denied as well cannot be told."""
+        if not self.traits.shared_negation or end + 1 >= len(self.chunks):
+            return False
+        return (
+            self.chunks[end].lexeme.has("conj", "and")
+            and self.chunks[end + 1].kind == "verb"
+            and not self.chunks[end + 1].has("verb", "keep")
+        )
+
+    def _context(self, at: int) -> Iterator[Piece]:
+        """ "This is a photo of my dog": passed over up to the next mark."""
+        end = at + 1
+        while end < len(self.chunks) and self.chunks[end].kind != "mark":
+            if self.chunks[end].kind not in ("np", "unknown", "pose", "be", "conj", "context"):
+                return
+            end += 1
+        yield Piece(at, end, passed_over=True)
+
+    def _purpose(self, at: int) -> Iterator[Piece]:
+        """ "For my website": what it is for changes nothing."""
+        if "for" not in self.chunks[at].prep:
+            return
+        end = at
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            chunk = self.chunks[end]
+            if (
+                chunk.kind not in ("np", "unknown")
+                or chunk.has("look")
+                or chunk.has("colour")
+                or picture_of(chunk)
+            ):
+                return
+            end += 1
+        yield Piece(at, end, passed_over=True)
+
+
+def _lists(chunk: Chunk) -> bool:
+    return chunk.kind == "conj" or (chunk.kind == "mark" and chunk.lexeme.mark == ",")
+
+
+def state(piece: Piece) -> After:
+    scenes = (Compose, ReplaceBackground, Copies, *settle.LOOKS)
+    return "scene" if piece.meanings and all(isinstance(m, scenes) for m in piece.meanings) else "closed"
+
+
+def _ignored(run: Sequence[Chunk], meanings: Sequence[Meaning]) -> Iterator[Lexeme]:
+    """Describing words that changed nothing."""
+    if all(isinstance(meaning, Wish) for meaning in meanings):
+        return
+    for chunk in run:
+        for inner in _nested(chunk):
+            parts = sorted((*inner.described, *inner.unknown), key=lambda part: part.start)
+            yield from (p for p in parts if _is_ignored(p, inner, meanings))
+
+
+def _nested(chunk: Chunk) -> Iterator[Chunk]:
+    yield chunk
+    if chunk.of is not None:
+        yield from _nested(chunk.of)
+
+
+def _is_ignored(part: Lexeme, chunk: Chunk, meanings: Sequence[Meaning]) -> bool:
+    if any(part.has(category) for category in ("adjective", "quality", "manner")) or not part.known:
+        return not part.has("look") or chunk.has("thing")
+    return part.has("colour") and chunk.has("thing") and any(isinstance(m, Compose) for m in meanings)

@@ -1,0 +1,348 @@
+"""Frames of placing: a subject of one picture into the scene of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from officina.engines.collage.plan import Arrange, Compose, Mention, Operation, Relation, Side
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    Taken,
+    attach_pictures,
+    is_idle,
+    is_noun,
+    is_place,
+    is_subject,
+    is_thing,
+    mention,
+    picture_of,
+    plain,
+)
+from officina.engines.collage.prompt.looks import looks_of, operation_of
+from officina.engines.collage.things import Thing, thing
+
+_PLACING = ("put", "show", "make", "add", "let", "move", "")
+_RELATIONS: dict[str, Relation] = {
+    "on": "on",
+    "on_top": "on",
+    "in": "in",
+    "at": "in",
+    "into": "into",
+    "beside": "beside",
+    "front": "front",
+    "behind": "behind",
+    "above": "above",
+    "against": "in",
+    "left_of": "beside",
+    "right_of": "beside",
+}
+_SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
+_BEARS = ("seat", "surface")
+_USUAL = frozenset(
+    {
+        "park",
+        "garden",
+        "room",
+        "kitchen",
+        "office",
+        "street",
+        "city",
+        "village",
+        "square",
+        "beach",
+        "forest",
+        "house",
+        "scene",
+    }
+)
+"""Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
+"""What would have to be put on somebody."""
+
+
+@dataclass
+class _Cast:
+    """Who is placed where, as far as it was read."""
+
+    subjects: list[Chunk] = field(default_factory=list)
+    target: Chunk | None = None
+    relation: Relation | None = None
+    side: Side | None = None
+
+
+def compose(clause: Clause) -> list[Operation] | None:
+    """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
+    if not clause.does(*_PLACING) or clause.does("cut", "remove"):
+        return None
+    looks = _unpacked(clause)
+    if looks is None:
+        return None
+    cast = _Cast()
+    attach_pictures(clause, keep_one=True)
+    _take_side(clause, cast)
+    if not (_take_together(clause, cast) or _take_target(clause, cast)):
+        return None
+    _take_subjects(clause, cast)
+    _take_around(clause, cast)
+    if not cast.subjects or clause.left or not _sensible(clause, cast):
+        return None
+    if cast.relation == "beside" and all(
+        c.has("noun", "picture") for c in (*cast.subjects, cast.target) if c
+    ):
+        return [Arrange("row")] if cast.side is None else None
+    return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _composed(clause: Clause, cast: _Cast) -> Compose:
+    pose = next((value for value in clause.poses if value in ("sitting", "standing")), None)
+    target = mention(cast.target, clause.words) if cast.target else Mention()
+    subjects = tuple(mention(chunk, clause.words) for chunk in cast.subjects)
+    return Compose(subjects, cast.relation or "into", target, cast.side, pose)  # type: ignore[arg-type]
+
+
+def _unpacked(clause: Clause) -> list[str] | None:
+    """ "A watercolor of a girl on the boat" is the girl on the boat, and then the look."""
+    first = next(iter(clause.left), None)
+    if first is None or first.kind != "np":
+        return []
+    header = first.has("noun", "picture") and picture_of(replace(first, of=None)) is None
+    looks = looks_of(replace(first, of=None)) if header or first.has("look") else []
+    if not (header or looks) or first.prep or clause.does("put", "move"):
+        return []
+    if first.of is None or not is_subject(first.of):
+        return []
+    if first.determiner == "definite" or (
+        header and not all(p.has("look") or is_idle(p) for p in first.described)
+    ):
+        return []
+    clause.left[0] = replace(first.of, prep=())
+    return looks
+
+
+def _take_side(clause: Clause, cast: _Cast) -> None:
+    """On the left; in the middle of the picture."""
+    found = clause.take(lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and _sided(c))
+    if found:
+        cast.side = _SIDES[found.value("place")]
+
+
+def _sided(chunk: Chunk) -> bool:
+    inner = chunk.of
+    whole = (
+        inner is None
+        or inner.has("noun", "picture")
+        or inner.has("pronoun", "it")
+        or inner.has("thing", "scene")
+    )
+    return whole and not chunk.described and picture_of(chunk) is None
+
+
+def _relation(chunk: Chunk) -> Relation | None:
+    """How a phrase stands to its subject, by its preposition."""
+    for word in chunk.prep:
+        if word == "in_on":
+            shape = thing(chunk.value("thing")).shape
+            return "on" if shape in _BEARS else "in"
+        if word in _RELATIONS:
+            return _RELATIONS[word]
+    return None
+
+
+def _take_target(clause: Clause, cast: _Cast) -> bool:
+    """The thing, place or picture that the subject is put on, into or beside."""
+    target = clause.take(lambda c: _relation(c) is not None and is_subject(c) and plain(c))
+    if target is None:
+        target = clause.take(lambda c: _relation(c) is not None and is_noun("picture")(c) and plain(c))
+        if target is None:
+            target = _other(clause)
+    if target is None:
+        return _turned_round(clause, cast)
+    cast.target = target
+    cast.relation = _relation(target)
+    for side in ("left", "right"):
+        if f"{side}_of" in target.prep:
+            cast.side = _SIDES[side]
+    if "into" in target.prep and "in" in target.prep and not target.has("thing"):
+        cast.relation = "into" if clause.does("put", "add", "move") else "in"
+    return True
+
+
+def _other(clause: Clause) -> Chunk | None:
+    """Add the dog to picture 2: "to" says where only after such a verb."""
+    if not clause.does("add", "put", "move"):
+        return None
+    found = clause.take(lambda c: "to" in c.prep and (is_place(c) or is_noun("picture")(c)) and plain(c))
+    return replace(found, prep=("into",)) if found else None
+
+
+def _turned_round(clause: Clause, cast: _Cast) -> bool:
+    """A boat with a girl on it."""
+    back = clause.take(lambda c: c.kind == "np" and c.has("noun", "on_it"))
+    subject = clause.take(lambda c: "with" in c.prep and is_subject(c)) if back else None
+    target = clause.take(lambda c: is_thing(c) and not c.prep) if subject else None
+    if back is None or subject is None or target is None:
+        return False
+    cast.subjects.append(subject)
+    cast.target = target
+    cast.relation = "on" if "on" in back.lexeme.senses.get("on_it", ("on",)) else "in"
+    return True
+
+
+def _take_together(clause: Clause, cast: _Cast) -> bool:
+    """The cat and the dog next to each other."""
+    subjects = [chunk for chunk in clause.left if is_subject(chunk) and not chunk.prep]
+    if len(subjects) < 2 and not any(chunk.count and chunk.count > 1 for chunk in subjects):
+        return False
+    beside = clause.take(lambda c: c.kind == "np" and c.has("layout", "together", "row") and not c.described)
+    if beside is None or all(chunk.has("noun", "picture") for chunk in subjects):
+        return False
+    cast.relation = "beside"
+    place = clause.take(lambda c: _relation(c) is not None and is_subject(c) and plain(c))
+    if place is not None:
+        cast.target, cast.relation = place, _relation(place)
+    return True
+
+
+def _take_subjects(clause: Clause, cast: _Cast) -> None:
+    while (found := clause.take(lambda c: is_subject(c) and not c.prep and plain(c))) is not None:
+        cast.subjects.append(found)
+    if cast.subjects:
+        while (
+            more := clause.take(lambda c: "together_with" in c.prep and is_subject(c) and plain(c))
+        ) is not None:
+            cast.subjects.append(more)
+
+
+def _take_around(clause: Clause, cast: _Cast) -> None:
+    """In a boat on a lake, on a bench in the park: what is around it tells nothing new."""
+    target = thing(cast.target.value("thing")) if cast.target else None
+    if target is None or target.shape == "place" or not target.name:
+        return
+    where = {"on", "in", "in_on", "at"}
+    clause.take(lambda c: bool(where & set(c.prep)) and plain(c) and _around(target, c))
+
+
+def _around(target: Thing, chunk: Chunk) -> bool:
+    place = chunk.value("thing")
+    if place == "scene":
+        return picture_of(chunk) is None
+    return thing(place).water if target.water else place in _USUAL and picture_of(chunk) is None
+
+
+def _sensible(clause: Clause, cast: _Cast) -> bool:
+    """Whether the parts go together: nothing is worn, nothing sits in two places."""
+    if any(
+        is_place(chunk) and not chunk.picture and not clause.does("put", "add", "") for chunk in cast.subjects
+    ):
+        return False
+    if (
+        _target_between(cast)
+        or any(not _placeable(chunk) for chunk in cast.subjects)
+        or not _enumerated(cast.subjects)
+    ):
+        return False
+    target = cast.target
+    if target is None:
+        return True
+    alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
+    worn = any(chunk.value("thing") in WORN for chunk in cast.subjects)
+    if alive and (worn or cast.relation in ("in", "into")):
+        return False
+    named = picture_of(target)
+    if (
+        named is None
+        and not clause.poses
+        and not clause.does("put", "add", "move")
+        and target.has("noun", "picture")
+    ):
+        return False
+    return named is None or all(picture_of(chunk) != named for chunk in cast.subjects)
+
+
+def _target_between(cast: _Cast) -> bool:
+    """ "The girl on the boat and the car": what follows the target is no subject, unless all subjects do."""
+    if cast.target is None:
+        return False
+    return len({chunk.start < cast.target.start for chunk in cast.subjects}) > 1
+
+
+def _enumerated(subjects: Sequence[Chunk]) -> bool:
+    """Whether something stands between the subjects: "the cat and the dog", not "the cat the dog"."""
+    ends = [(chunk.of.end if chunk.of else chunk.end) for chunk in subjects]
+    return all(end < after.start for end, after in zip(ends, subjects[1:], strict=False))
+
+
+def _placeable(chunk: Chunk) -> bool:
+    if chunk.has("pronoun"):
+        return True
+    return (
+        not is_thing(chunk)
+        or not is_place(chunk)
+        or picture_of(chunk) is not None
+        or chunk.value("thing") in ("house", "tower", "castle", "moon", "tent")
+    )
+
+
+def taken(clause: Clause) -> list[Taken] | None:
+    """Take the man of picture 1: what happens to him follows."""
+    if not clause.does("take"):
+        return None
+    attach_pictures(clause)
+    cast = _Cast()
+    _take_subjects(clause, cast)
+    if not cast.subjects or clause.left or not all(map(_placeable, cast.subjects)):
+        return None
+    return [Taken(tuple(mention(chunk, clause.words) for chunk in cast.subjects))]
+
+
+def arrange(clause: Clause) -> list[Operation] | None:
+    """All pictures side by side, in a grid, before and after."""
+    if not clause.does(
+        "put", "show", "make", "arrange", "turn", "add", "use", "combine", "juxtapose", "stack", ""
+    ):
+        return None
+    if clause.does("stack"):
+        return _stacked(clause)
+    found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
+    if found is None:
+        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        return [Arrange("row")] if beside else None
+    return _laid_out(clause, found)
+
+
+def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
+    if found.of is not None and (not found.of.has("noun", "picture", "all") or found.of.described):
+        return None
+    layout = "row" if _layout(found) == "together" else _layout(found)
+    if layout in ("row", "column") and not any(map(is_noun("picture"), clause.left)) and not found.of:
+        return None
+    numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
+    for chunk in numbered:
+        clause.left.remove(chunk)
+    clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture"))
+    return [Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+
+
+def _stacked(clause: Clause) -> list[Operation] | None:
+    """Stack the pictures: above each other, if nothing else is said."""
+    axis = clause.take(lambda c: c.has("axis", "horizontal", "vertical"))
+    if not clause.left or not all(is_noun("picture")(c) and not c.described for c in clause.left):
+        return None
+    return [Arrange("row" if axis is not None and axis.has("axis", "horizontal") else "column")]
+
+
+def _layout(chunk: Chunk) -> str:
+    """The layout that a phrase names: in a grid, a side by side comparison."""
+    if chunk.has("layout"):
+        return chunk.value("layout")
+    named = [part.value("layout") for part in chunk.described if part.has("layout")]
+    return named[0] if named and chunk.has("noun", "layout_word") else ""
+
+
+def _all_idle(chunk: Chunk) -> bool:
+    return all(
+        is_idle(part) or part.has("noun", "picture", "layout_word") or part.has("layout")
+        for part in chunk.described
+    )

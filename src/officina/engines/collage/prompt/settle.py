@@ -1,0 +1,113 @@
+"""What a list of operations comes to: pictures filled in, nothing twice, no contradiction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from officina.engines.collage.plan import (
+    BlackAndWhite,
+    BlurBackground,
+    Compose,
+    Crop,
+    Duotone,
+    Enhance,
+    Mention,
+    Operation,
+    Recolour,
+    RemoveBackground,
+    ReplaceBackground,
+    Sticker,
+    Stylise,
+    TimeOfDay,
+    Tone,
+    Weather,
+)
+from officina.engines.collage.prompt.clause import Wish
+
+LOOKS = (BlackAndWhite, Tone, Stylise, Weather, TimeOfDay, Enhance)
+_GROUND = (RemoveBackground, ReplaceBackground, BlurBackground, Sticker)
+_COLOURLESS = ("sepia", "vivid", "muted", "warmer", "cooler", "faded_film")
+
+
+def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[Operation, ...]:
+    """The operations, each once; cutting out first what is then placed adds nothing."""
+    named = [_shown(operation, shown) for operation in operations]
+    kept: list[Operation] = []
+    for at, operation in enumerate(named):
+        includes = (Compose, ReplaceBackground, Sticker)
+        if isinstance(operation, RemoveBackground) and any(
+            isinstance(later, includes) for later in named[at + 1 :]
+        ):
+            named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
+            continue
+        kept.append(operation)
+    return tuple(dict.fromkeys(kept))
+
+
+def _from_picture(operation: Operation, picture: int | None) -> Operation:
+    """ "Cut out the cat of picture 2 and put it on the sofa": the cat is that of picture 2."""
+    if picture is None:
+        return operation
+    if (
+        isinstance(operation, Compose)
+        and len(operation.subjects) == 1
+        and operation.subjects[0].picture is None
+    ):
+        return replace(operation, subjects=(replace(operation.subjects[0], picture=picture),))
+    if isinstance(operation, ReplaceBackground | Sticker) and operation.picture is None:
+        return replace(operation, picture=picture)
+    return operation
+
+
+def _shown(operation: Operation, shown: Mapping[str, int]) -> Operation:
+    """Things get the pictures that the caller said show them."""
+    if not shown or not isinstance(operation, Compose):
+        return operation
+    return replace(
+        operation,
+        subjects=tuple(_pictured(each, shown) for each in operation.subjects),
+        target=_pictured(operation.target, shown),
+    )
+
+
+def _pictured(mention: Mention, shown: Mapping[str, int]) -> Mention:
+    picture = mention.picture or shown.get(mention.thing)
+    return replace(mention, picture=picture)
+
+
+def referred(operation: Operation, taken: tuple[Mention, ...]) -> Operation | None:
+    """The operation with those whom its pronoun means, if it has one."""
+    if isinstance(operation, Compose) and [each.word for each in operation.subjects] == [""]:
+        only = operation.subjects[0]
+        return replace(operation, subjects=taken) if only.picture is None else None
+    if isinstance(operation, ReplaceBackground | RemoveBackground) and len(taken) == 1:
+        return replace(operation, picture=operation.picture or taken[0].picture)
+    return None
+
+
+def contradicts(wish: Wish, operation: Operation) -> bool:
+    """Whether an operation would do what the wish forbids."""
+    if any(_same(denied, operation) for denied in wish.denied) or "whole" in wish.kept:
+        return True
+    if isinstance(operation, _GROUND) and "background" in wish.kept:
+        return True
+    if isinstance(operation, Crop) and "format" in wish.kept:
+        return True
+    if isinstance(operation, Recolour):
+        return f"thing {operation.target.thing}" in wish.kept
+    return "colours" in wish.kept and _discolours(operation)
+
+
+def _discolours(operation: Operation) -> bool:
+    if isinstance(operation, Tone):
+        return operation.kind in _COLOURLESS
+    if isinstance(operation, Stylise):
+        return operation.kind in ("pencil", "charcoal")
+    return isinstance(operation, BlackAndWhite | Duotone | TimeOfDay)
+
+
+def _same(denied: Operation, operation: Operation) -> bool:
+    """Whether the two are the same work, whatever the details."""
+    kinds = (getattr(denied, "kind", None), getattr(operation, "kind", None))
+    return type(denied) is type(operation) and kinds[0] == kinds[1]

@@ -1,0 +1,192 @@
+"""Wishes that are granted by doing nothing more: parts to be kept, good looks, what must not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from officina.engines.collage.plan import Operation
+from officina.engines.collage.prompt.chunk import Chunk
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    Shows,
+    Wish,
+    is_idle,
+    is_noun,
+    is_thing,
+    is_whole,
+    picture_of,
+)
+
+_PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
+_KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
+WHOLE = "whole"
+
+
+def keep(clause: Clause) -> list[Wish] | None:
+    """Keep the face unchanged; the background should stay the same."""
+    stays = clause.be == "should" or clause.does("keep")
+    if not stays or any(clause.verbs - {"keep", "make"}):
+        return None
+    same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
+    for chunk in same:
+        clause.left.remove(chunk)
+    parts = list(clause.left)
+    marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
+    if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
+        return None
+    if clause.be == "should" and not clause.does("keep") and not marked:
+        return None
+    return [Wish(kept_in(parts))]
+
+
+def _keepable(chunk: Chunk) -> bool:
+    if chunk.kind == "guard":
+        return True
+    if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+        return False
+    if (
+        not any(chunk.has(category) for category in _PARTS)
+        and not chunk.has("look")
+        and not chunk.has("quality")
+    ):
+        return False
+    if "only" in chunk.degree or (
+        set(chunk.prep) & {"in", "with"} and not chunk.has("part") and not chunk.has("garment")
+    ):
+        return False
+    return all(
+        is_idle(p) or p.has("unchanged") or p.has("colour") or any(p.has(c) for c in _PARTS)
+        for p in chunk.described
+    )
+
+
+def kept_in(parts: Sequence[Chunk]) -> frozenset[str]:
+    """What must stay as it is, as words that an operation's changes are compared with."""
+    kept: set[str] = set()
+    for chunk in parts:
+        if chunk.kind != "np":
+            continue
+        if chunk.has("noun", "background"):
+            kept.add("background")
+        elif chunk.has("noun", "colour") or chunk.has("attribute", "saturation"):
+            kept.add(
+                "colours" if chunk.of is None or is_whole(chunk.of) else f"thing {chunk.of.value('thing')}"
+            )
+        elif chunk.has("noun", "format"):
+            kept.add("format")
+        elif is_thing(chunk):
+            kept.add(f"thing {chunk.value('thing')}")
+        elif is_noun("picture", "all")(chunk) or chunk.has("pronoun", "it"):
+            kept.add(WHOLE)
+    return frozenset(kept)
+
+
+def quality(clause: Clause) -> list[Wish] | None:
+    """Realistic, high quality; with natural shadows; match the lighting; blend it in."""
+    if not clause.does("make", "keep", "add", "match", "show", "have", "give", "use", "let", ""):
+        return None
+    if not clause.left or any(picture_of(chunk) is not None for chunk in clause.left):
+        return None
+    good = [c for c in clause.left if _praises(c)]
+    if clause.does("match"):
+        return [Wish()] if all(_matchable(c) for c in clause.left) else None
+    if not good or not all(c in good or _praised(c) for c in clause.left):
+        return None
+    return [Wish()]
+
+
+def _praises(chunk: Chunk) -> bool:
+    """A phrase of which every word that matters says how good it must look."""
+    if (
+        chunk.kind != "np"
+        or chunk.unknown
+        or "less" in chunk.degree
+        or set(chunk.prep) & {"without", "on", "behind"}
+    ):
+        return False
+    if chunk.of is not None and not is_whole(chunk.of) and not _praised(chunk.of):
+        return False
+    if chunk.has("quality"):
+        return all(is_idle(part) for part in chunk.described)
+    named = chunk.has("noun", "light", "aspect", "effect", "picture", "one") or chunk.has(
+        "attribute", "quality", "resolution"
+    )
+    return (
+        named
+        and any(part.has("quality") for part in chunk.described)
+        and all(is_idle(part) for part in chunk.described)
+    )
+
+
+def _praised(chunk: Chunk) -> bool:
+    """What a word of praise may be said of."""
+    if chunk.kind != "np" or not all(map(is_idle, chunk.described)):
+        return False
+    return (is_whole(chunk) or is_noun("light", "aspect", "all")(chunk)) and picture_of(chunk) is None
+
+
+def _matchable(chunk: Chunk) -> bool:
+    if chunk.kind != "np" or not all(map(is_idle, chunk.described)):
+        return False
+    if chunk.has("noun", "picture", "all") and not chunk.prep:
+        return False
+    return (
+        _praised(chunk)
+        or chunk.has("noun", "background", "colour")
+        or chunk.has("thing")
+        or chunk.has("pronoun")
+        or chunk.has("quality")
+        or chunk.has("attribute", "saturation", "brightness")
+    )
+
+
+def shows(clause: Clause) -> list[Shows] | None:
+    """Image 1 is the girl: which picture shows what."""
+    if clause.verbs - {"show"} or clause.dos or not (clause.be or clause.verbs) or len(clause.left) != 2:
+        return None
+    first, second = clause.left
+    if not (is_noun("picture")(first) and first.picture is not None and is_thing(second)):
+        return None
+    if second.prep or first.prep or second.picture is not None:
+        return None
+    return [Shows(second.value("thing"), first.picture)]
+
+
+def denied(parts: Sequence[Chunk]) -> bool:
+    """Whether a denied phrase may simply stay undone: "no text", "don't change her hair"."""
+    return all(part.kind in ("np", "guard", "verb", "be", "pose", "quote", "ratio") for part in parts)
+
+
+def forbidden(parts: Sequence[Chunk], operations: tuple[Operation, ...]) -> Wish:
+    """The wish in a denied clause: no such operation, or nothing done to these parts."""
+    changes = any(part.has("verb", "change", "keep") for part in parts)
+    verbal = any(part.kind == "verb" for part in parts)
+    kept = kept_in(parts) if verbal and (changes or not operations) else frozenset()
+    return Wish(kept if changes else kept - {WHOLE}, operations)
+
+
+def no_background(parts: Sequence[Chunk]) -> bool:
+    """No background asks for something, unlike no text."""
+    return len(parts) == 1 and is_noun("background")(parts[0]) and all(map(is_idle, parts[0].described))
+
+
+def absent(chunk: Chunk) -> bool:
+    """What there is none of unless it is made: text, borders, distortion."""
+    return chunk.kind == "guard" or (
+        chunk.kind == "np"
+        and (
+            chunk.has("absent")
+            or chunk.has("noun", "text", "letters", "blur", "outline")
+            or chunk.has("look")
+        )
+    )
+
+
+def listed(chunk: Chunk) -> bool:
+    """A plain part in a list of what must not change."""
+    if chunk.kind == "guard":
+        return True
+    named = any(
+        chunk.has(category) for category in ("part", "garment", "thing", "attribute", "absent")
+    ) or chunk.has("noun", "colour", "text", "background", "rest", "light", "aspect")
+    return chunk.kind == "np" and not chunk.prep and named and all(map(is_idle, chunk.described))
