@@ -35,7 +35,7 @@ class CollageEngine:
     """Places, cuts out, blurs and desaturates; it generates nothing, and says so when asked to."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        """The options: `language` forces one vocabulary, else each prompt tells its own; `png`: PNG always."""
+        """The options: `language` forces a vocabulary, else each prompt tells its own; `png`: PNG always."""
         cv2.setNumThreads(min(2, os.cpu_count() or 1))
         self._language = (options or {}).get("language")
         self._png = bool((options or {}).get("png", False))
