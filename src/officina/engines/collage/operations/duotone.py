@@ -28,7 +28,7 @@ def duotone(operation: Duotone, bench: Bench) -> Canvas:
     bench.step("printing in two colours")
     grey = grey_of(canvas.picture.pixels)
     low, high = spread(grey)
-    contrast = 0.3 * strength(bench) + 0.5 * bench.emphasis
+    contrast = 0.9 * strength(bench) - 0.6 + 0.5 * bench.emphasis
     tone = np.interp(np.clip((TONES - low) / (high - low), 0, 1), TONES, bent(contrast))
     table = between(((0.0, dark), (1.0, light)))
     inks = np.stack([np.interp(tone, TONES, table[:, i]) for i in range(3)], axis=-1).astype(np.float32)
