@@ -314,12 +314,18 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
     choices = [chosen] if isinstance(chosen, EngineChoice) else chosen
     if not choices:
         raise CatalogError(f"The list of engines for {model_id!r} is empty: name one, or leave it out.")
-    first, *others = (Choice(each.engine, _begun_like(entries, each.options)) for each in choices)
+    first, *others = (
+        Choice(each.engine, _begun_like(entries, each.options), each.deadline_s) for each in choices
+    )
     twice = [each.engine for each in others if each.engine == first.engine or others.count(each) > 1]
     if twice:
         raise CatalogError(f"The engine {twice[0]!r} is named twice for {model_id!r}: once is enough.")
     model = msgspec.structs.replace(
-        entry.model, engine=first.engine, options=first.options, others=tuple(others)
+        entry.model,
+        engine=first.engine,
+        options=first.options,
+        others=tuple(others),
+        deadline_s=first.deadline_s or entry.model.deadline_s,
     )
     return Entry(model, entry.spec, entry.example_files)
 

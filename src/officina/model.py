@@ -50,6 +50,8 @@ class Choice(msgspec.Struct, frozen=True):
 
     engine: str
     options: Mapping[str, Any] = {}
+    deadline_s: float = 0.0
+    """Longest run on this engine, in seconds; 0: the model's own."""
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -79,6 +81,7 @@ class Model(msgspec.Struct, frozen=True):
         """Every engine that may serve it, the preferred one first."""
         return (Choice(self.engine, self.options), *self.others)
 
-    def options_for(self, engine: str) -> Mapping[str, Any]:
-        """What that engine is told; nothing when the model no longer names it."""
-        return next((each.options for each in self.choices if each.engine == engine), {})
+    def choice(self, engine: str) -> Choice:
+        """What holds on that engine; without options when the model no longer names it."""
+        found = next((each for each in self.choices if each.engine == engine), Choice(engine))
+        return msgspec.structs.replace(found, deadline_s=found.deadline_s or self.deadline_s)

@@ -36,6 +36,8 @@ class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     engine: str
     options: dict[str, Any] = {}
+    deadline_s: float = 0.0
+    """Longest run on this engine, in seconds; 0: the model's own."""
 
 
 EngineChoices = EngineChoice | list[EngineChoice]

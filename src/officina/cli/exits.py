@@ -151,4 +151,6 @@ def _todo_of_run(kind: str) -> str:
     known = RUN_ERRORS.get(kind)
     if known is None:
         return ""
+    if known.elsewhere and not known.retry:
+        return "The operator of the server must act."
     return "Trying again may help." if known.retry else "Change the input: the same again ends the same."

@@ -187,17 +187,18 @@ def _warm(gateway: Gateway, said: Register) -> Iterator[Warm]:
 def _work(call: Call, lease: Lease) -> Work:
     entry = call.gateway.catalog.get(lease.model)
     assert entry is not None, "only models of the catalog are claimed"  # noqa: S101
+    choice = entry.model.choice(lease.engine)
     return Work(
         job_id=lease.job_id,
         token=lease.token,
         attempt=lease.attempt,
         model=lease.model,
         engine=lease.engine,
-        options=dict(entry.model.options_for(lease.engine)),
+        options=dict(choice.options),
         input=msgspec.json.decode(lease.input),
         media=entry.spec.media,
         accepts=entry.model.accepts,
-        deadline_s=entry.model.deadline_s,
+        deadline_s=choice.deadline_s,
         started=lease.started,
         files_url=call.gateway.public_files_url,
         memo=lease.memo,

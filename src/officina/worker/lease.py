@@ -38,6 +38,7 @@ class Held:
         self._lines: deque[str] = deque()
         self._lines_so_far = 0
         self._progress: dict[str, Any] | None = None
+        self._told_progress: dict[str, Any] = {}
         self._memo: str | None = None
 
     @property
@@ -65,7 +66,10 @@ class Held:
                 if not self._keep_line(line):
                     return
             case _:
-                self._progress = {"fraction": report.fraction, "message": report.message}
+                said = {"fraction": report.fraction, "message": report.message}
+                if said == self._told_progress:
+                    return  # who only waits repeats itself, so that it can be stopped
+                self._progress = self._told_progress = said
         self._on_news(self)
 
     def interrupt(self, reason: Reason) -> None:
