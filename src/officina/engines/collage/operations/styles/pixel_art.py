@@ -25,9 +25,10 @@ def pixel_art(pixels: Pixels, hand: Hand) -> Pixels:
     block = max(round(min(height, width) / (_BLOCKS / hand.strength)), 2)
     columns, rows = -(-width // block), -(-height // block)
     rows, columns = rows + (rows * block - height) % 2, columns + (columns * block - width) % 2
+    colours = _COLOURS - 2 * ((hand.seed - 1) % 9)
     small = _sharp(_gathered(pixels, (columns, rows), block))
     reduced = Image.fromarray(small).quantize(
-        _COLOURS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE
+        colours, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE
     )
     few = np.asarray(reduced.convert("RGB"), np.uint8)
     large = cv2.resize(few, (columns * block, rows * block), interpolation=cv2.INTER_NEAREST)
