@@ -1,12 +1,13 @@
-"""The keyring: who calls, by the secret they send. Keeps what it read for a few seconds."""
+"""The keyring: who calls, by the key or cookie they send. Keeps what it read for a few seconds."""
 
 from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 
 from officina.errors import BadKey
-from officina.keys import Key, digest_of, mint
+from officina.keys import SESSION_PREFIX, Key, digest_of, mint
 from officina.queue.protocol import Queue
 
 FRESH_S = 5.0
@@ -17,7 +18,7 @@ LOCAL = "local"
 
 
 class Keyring:
-    """Finds keys by their secrets, and remembers when each was last used."""
+    """Finds keys by their secrets and sessions, and remembers when each was last used."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -28,10 +29,17 @@ class Keyring:
 
     async def caller(self, secret: str) -> Key:
         """The key of this secret. Raises BadKey when it is missing, unknown or revoked."""
+        return await self._known(secret, self._find)
+
+    async def visitor(self, cookie: str) -> Key:
+        """The key that the session of this cookie acts for. Raises BadKey when it has ended."""
+        return await self._known(cookie, self._find_session)
+
+    async def _known(self, secret: str, find: Callable[[str], Awaitable[Key]]) -> Key:
         kept = self._kept.get(secret)
         now = time.monotonic()
         if kept is None or now - kept[1] > FRESH_S:
-            kept = (await self._find(secret), now)
+            kept = (await find(secret), now)
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[secret] = kept
@@ -47,9 +55,15 @@ class Keyring:
         key = await self._queue.key_by_hash(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
             raise BadKey("The API key is unknown; check it, or ask the operator for a new one.")
-        if key.revoked_at is not None:
-            raise BadKey("The API key has been revoked; ask the operator for a new one.")
-        return key
+        return _valid(key)
+
+    async def _find_session(self, cookie: str) -> Key:
+        if not cookie.startswith(SESSION_PREFIX):  # a key is no cookie, nor a cookie a key
+            raise BadKey("The session is unknown; sign in again.")
+        key = await self._queue.key_by_session(digest_of(cookie))
+        if key is None:
+            raise BadKey("The session has ended; sign in again.")
+        return _valid(key)
 
     def forget(self, key_id: str) -> None:
         """Believe nothing of this key any more: it was changed."""
@@ -61,3 +75,9 @@ class Keyring:
         used.pop(LOCAL, None)
         if used:
             await self._queue.key_used(used)
+
+
+def _valid(key: Key) -> Key:
+    if key.revoked_at is not None:
+        raise BadKey("The API key has been revoked; ask the operator for a new one.")
+    return key

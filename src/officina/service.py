@@ -11,10 +11,12 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from officina import catalog as catalogs
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
+from officina.examples import Examples
 from officina.fetch.address import Reach
 from officina.keyring import Keyring
 from officina.keys import mint
@@ -22,6 +24,7 @@ from officina.link import FetchPolicy, Register
 from officina.metrics import Metrics
 from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
+from officina.sessions import Sessions
 from officina.settings import Settings
 from officina.store import Store
 from officina.submit import Intake, Limits
@@ -67,6 +70,8 @@ class Gateway:
     queue: Queue
     store: Store
     keyring: Keyring
+    sessions: Sessions
+    examples: Examples
     intake: Intake
     bodies: Budget
     metrics: Metrics = field(default_factory=Metrics)
@@ -77,6 +82,12 @@ class Gateway:
     """The secret of the first key, when this start made it."""
     _disk_checked_at: float = float("-inf")
     _disk_ok: bool = True
+
+    @property
+    def cookie_name(self) -> str:
+        """The cookie of a browser's session. Cookies know no ports, so its name does."""
+        url = urlsplit(self.public_url)
+        return "__Host-officina" if url.scheme == "https" else f"officina_{url.port or 80}"
 
     def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
         """The models that a worker with these engines can run."""
@@ -152,13 +163,16 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
         retention_s=settings.retention_days * 86400.0,
         file_urls=_file_urls(public_url),
     )
+    keyring = Keyring(queue)
     return Gateway(
         settings=settings,
         public_url=public_url,
         catalog=catalog,
         queue=queue,
         store=store,
-        keyring=Keyring(queue),
+        keyring=keyring,
+        sessions=Sessions(queue, keyring, settings.session_days * 86400.0),
+        examples=Examples(queue, store),
         intake=Intake(catalog, queue, store, limits),
         bodies=Budget(settings.max_inflight_mb * MIB),
     )
