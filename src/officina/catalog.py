@@ -6,6 +6,7 @@ bytedance/dreamina-4-0/edit/
    output.json    the output schema, likewise
    example.json   an input to try; its files lie in example/
    texts/en.toml  what people read, one file for each language
+   cover.webp     a small picture of its work, for lists of models; it may be missing
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ FACTS = "model.toml"
 FIRST = "bytedance/dreamina-4-0/edit"
 """Listed before all others."""
 
+COVERS = ("cover.webp", "cover.jpg", "cover.png")
+"""What a cover may be called."""
+
 RESERVED = frozenset({"api", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
@@ -53,6 +57,8 @@ class Entry:
     spec: InputSpec
     example_files: Mapping[str, Path]
     """The example's local files, by the names that the example calls them."""
+    cover: Path | None = None
+    """A small picture for lists of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +250,10 @@ def _read(model_id: str, folder: Path) -> Entry:
     output = read_json(folder, "output.json")
     model = build(model_id, facts, texts=texts, input_schema=schema, output_schema=output, example=example)
     names = local_names(example, spec.media)
-    return Entry(model, spec, MappingProxyType({n: path for n in names if (path := inside(folder, n))}))
+    cover = next((path for name in COVERS if (path := inside(folder, name))), None)
+    return Entry(
+        model, spec, MappingProxyType({n: path for n in names if (path := inside(folder, n))}), cover
+    )
 
 
 def _text(folder: Path, name: str) -> str:
@@ -271,7 +280,7 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, choice: EngineChoi
         hint = did_you_mean(model_id, entries) or "; `officina models` lists those offered"
         raise CatalogError(ended(f"An engine is chosen for {model_id!r}, which is not a model here{hint}"))
     model = msgspec.structs.replace(entry.model, engine=choice.engine, options=choice.options)
-    return Entry(model, entry.spec, entry.example_files)
+    return Entry(model, entry.spec, entry.example_files, entry.cover)
 
 
 def _fits(model: Model, text: str, category: str, kind: str) -> bool:

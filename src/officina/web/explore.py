@@ -2,10 +2,85 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from officina.catalog import Entry
+from officina.model import Model, Texts
+from officina.web.health import engines_ready
 from officina.web.page import Page
 from officina.web.render import Answer
 
+PAGE = 60
+"""Models on one page."""
+HUES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model as a list shows it. `tongue` is the language of its texts, where it is not the page's."""
+
+    id: str
+    name: str
+    description: str
+    tongue: str
+    categories: tuple[str, ...]
+    engine: str
+    ready: bool
+    cover: str
+    hue: int
+    """Of the plain tile that stands for a missing cover: the same for a model always."""
+    prompt: str
+
 
 async def show(page: Page) -> Answer:
-    """Render the page."""
-    return page.html("explore.html")
+    """The models that fit `search` and `category`, from `offset` on; the first one large."""
+    query, catalog = page.call.query, page.call.gateway.catalog
+    search, category = query.get("search", "").strip()[:200], query.get("category", "")
+    offset = int(page.call.number("offset", 0, 0, 1e9))
+    found, total = catalog.search(search, category=category, limit=PAGE, offset=offset)
+    ready = engines_ready(page.call.gateway)
+    cards = [card(page, entry, ready) for entry in found]
+    first = cards.pop(0) if cards and not (search or category or offset) else None
+    return page.html(
+        "explore.html",
+        script=("explore",),
+        search=search,
+        category=category,
+        categories=catalog.categories(),
+        cards=cards,
+        total=total,
+        first=first,
+        earlier=_link(search, category, offset - PAGE) if offset else "",
+        later=_link(search, category, offset + PAGE) if offset + PAGE < total else "",
+    )
+
+
+def card(page: Page, entry: Entry, ready: frozenset[str]) -> Card:
+    """A model as a list shows it to this reader."""
+    model = entry.model
+    texts, tongue = texts_of(model, page.locale.code)
+    return Card(
+        id=model.id,
+        name=texts.display_name,
+        description=texts.description,
+        tongue="" if tongue == page.locale.code else tongue,
+        categories=model.categories,
+        engine=model.engine,
+        ready=model.engine in ready,
+        cover=page.site.covers.path(model.id),
+        hue=zlib.crc32(model.id.encode()) % HUES,
+        prompt=str(model.example.get("prompt", "")),
+    )
+
+
+def texts_of(model: Model, code: str) -> tuple[Texts, str]:
+    """A model's texts in this language, or else in English; and in which they are."""
+    found = code if code in model.texts else "en"
+    return model.texts[found], found
+
+
+def _link(search: str, category: str, offset: int) -> str:
+    said = {"search": search, "category": category, "offset": max(0, offset)}
+    return "?" + urlencode({name: value for name, value in said.items() if value})

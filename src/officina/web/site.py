@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from markupsafe import Markup
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute
 from starlette.types import Scope
@@ -15,19 +16,27 @@ from starlette.types import Scope
 from officina import __version__
 from officina.errors import OfficinaError
 from officina.service import Gateway
-from officina.web import explore, locale, sign_in
+from officina.web import explore, locale, model_api, sign_in
 from officina.web.call import Call
+from officina.web.covers import Covers
 from officina.web.locale import LOCALES
 from officina.web.page import Again, Elsewhere, Page, reader, redirect
 from officina.web.render import Answer
 from officina.web.static import Static
 
 TEMPLATES = Path(__file__).with_name("pages")
-FOR_PROGRAMS = frozenset({"v1", "files", "worker", "static", "healthz", "readyz", "metrics"})
+FOR_PROGRAMS = frozenset({"v1", "files", "worker", "static", "covers", "healthz", "readyz", "metrics"})
 """First segments of paths whose errors are JSON for everybody."""
 
 MENU = (("explore", "/", ""),)
 """The pages that the frame links to: the text's name, the path, and the scope that a reader needs."""
+
+PHRASES: dict[str, Callable[..., Markup]] = {
+    "Code": Markup("<code>{}</code>").format,
+    "Link": Markup('<a href="{}">{}</a>').format,
+    "codes": lambda words: Markup(", ").join(Markup("<code>{}</code>").format(word) for word in words),
+}
+"""What templates put into sentences as marked-up values; what these are given is escaped."""
 
 Show = Callable[[Page], Awaitable[Answer]]
 Endpoint = Callable[[Call], Awaitable[Any]]
@@ -51,6 +60,8 @@ class Site:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.kept: dict[tuple[str, str], Any] = {}
+        """Parts of pages that never change, by model and language."""
 
     def routes(self, at: At) -> list[BaseRoute]:
         """Every route of the pages; `at(path, GET=endpoint)` makes one."""
@@ -65,7 +76,9 @@ class Site:
             at("/sign-in", GET=self._in_best_locale),
             at("/models/{model_id:path}", GET=self._in_best_locale),
             at("/static/{version}/{name:path}", GET=self._static_file),
+            at("/covers/{name}", GET=self._cover),
             page("/{locale:locale}/", GET=explore.show),
+            page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
             page("/{locale:locale}/sign-in", GET=sign_in.show, POST=sign_in.sign_in),
             page("/{locale:locale}/sign-out", POST=sign_in.sign_out),
         ]
@@ -116,6 +129,11 @@ class Site:
         return Static()
 
     @functools.cached_property
+    def covers(self) -> Covers:
+        """The covers of the models."""
+        return Covers(self.gateway.catalog)
+
+    @functools.cached_property
     def _templates(self) -> Any:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -127,7 +145,7 @@ class Site:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        made.globals.update(static=self.static.url, version=__version__, locales=LOCALES)
+        made.globals.update(static=self.static.url, version=__version__, **PHRASES)
         return made
 
     def _endpoint(self, show: Show) -> Endpoint:
@@ -156,6 +174,9 @@ class Site:
         path = call.scope.get("raw_path", call.scope["path"].encode()).decode("latin-1").partition("?")[0]
         tail = f"?{query}" if query else ""
         return redirect(f"/{best_locale(call)}{path}{tail}", 302, [(b"vary", b"accept-language, cookie")])
+
+    async def _cover(self, call: Call) -> Answer:
+        return self.covers.answer(call)
 
     async def _static_file(self, call: Call) -> Answer:
         return self.static.answer(call)
