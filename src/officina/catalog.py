@@ -38,7 +38,7 @@ FIRST = "bytedance/dreamina-4-0/edit"
 COVERS = ("cover.webp", "cover.jpg", "cover.png")
 """What a cover may be called."""
 
-RESERVED = frozenset({"api", "categories", "openapi.json"})
+RESERVED = frozenset({"api", "api.md", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
 KEYS = frozenset(Model.__struct_fields__) - {"id", "texts", "input_schema", "output_schema", "example"}

@@ -56,6 +56,8 @@ class InputSpec:
     known: frozenset[str]
     whole: tuple[str, ...]
     """Fields of whole numbers, where a client may have sent 4.0 for 4."""
+    texts: tuple[str, ...]
+    """Fields of free text, such as a prompt: neither files nor a choice."""
     validator: jsonschema_rs.Validator
 
     def check(self, body: object, *, strict: bool = False) -> Checked:
@@ -125,6 +127,7 @@ def compile_schema(schema: Mapping[str, Any]) -> InputSpec:
         defaults={k: v["default"] for k, v in properties.items() if "default" in v and k not in required},
         known=frozenset(properties),
         whole=tuple(name for name, node in properties.items() if _is_whole(node)),
+        texts=tuple(name for name, node in properties.items() if _is_text(node)),
         validator=_validator(translated),
     )
 
@@ -222,6 +225,10 @@ def _split_rule(rule: object) -> tuple[str, str]:
 def _is_whole(node: Mapping[str, Any]) -> bool:
     types = _types(node)
     return "integer" in types and "number" not in types
+
+
+def _is_text(node: Mapping[str, Any]) -> bool:
+    return "string" in _types(node) and "enum" not in node and _format(node) is None
 
 
 def _items(node: Mapping[str, Any]) -> Mapping[str, Any]:

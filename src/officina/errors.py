@@ -134,6 +134,12 @@ class LeaseLost(CallerError):
     code, name, http = 409003, "LeaseLost", 409
 
 
+class NothingToShare(CallerError):
+    """Only a request that has succeeded can be shared."""
+
+    code, name, http = 409004, "NothingToShare", 409
+
+
 class TooLarge(CallerError):
     """The request body is too large."""
 

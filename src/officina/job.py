@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -45,6 +46,8 @@ LEVELS: Mapping[str, Level] = {"high": 0, "normal": 1, "low": 2}
 
 EventKind = Literal["queued", "started", "progress", "log", "ended"]
 
+SHARE_PATTERN = re.compile(r"[0-9a-f]{32}")
+
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -60,6 +63,11 @@ def new_id() -> str:
 def new_secret() -> str:
     """Make 128 random bits as 32 hex digits: lease tokens, public file names, worker ids."""
     return secrets.token_hex(16)
+
+
+def searchable(text: str) -> str:
+    """Give a text as it is kept and sought: case and the ways to write one character do not matter."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def output_key(job_id: str, attempt: int, n: int, suffix: str) -> str:
@@ -107,6 +115,8 @@ class NewJob(msgspec.Struct, frozen=True):
     idempotency_key: str = ""
     digest: bytes = b""
     """SHA-256 of what was asked; compared when the idempotency key comes again."""
+    text: str = ""
+    """The free texts of the input, one per line: what a search looks in."""
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -233,6 +243,32 @@ class Job(msgspec.Struct, frozen=True):
         return "in_queue" if self.waiting else RESULT_WORDS[self.state]
 
 
+class Record(msgspec.Struct, frozen=True):
+    """All that is kept of a request: the job, what was asked and how, and how its attempts went."""
+
+    job: Job
+    input: bytes
+    level: Level
+    max_attempts: int
+    history: bytes | None = None
+    """JSON: a list of `{"attempt", "type", "message", "at"}`, one for each attempt that failed."""
+    share: str | None = None
+    """The token by which anybody may see the result; None while it is private."""
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A job under lease, as an operator sees it; `started_at` is None while it is only fetched ahead."""
+
+    job_id: str
+    model: str
+    key_id: str
+    worker: str
+    engine: str
+    attempt: int
+    started_at: float | None
+    lease_until: float
+
+
 class CancelAnswer(msgspec.Struct, frozen=True):
     """What cancel did: the job as it is now, and whether a running one was asked to stop."""
 
@@ -241,7 +277,7 @@ class CancelAnswer(msgspec.Struct, frozen=True):
 
 
 class Depth(msgspec.Struct, frozen=True):
-    """How much of one model waits and runs; `oldest_s` is the age of the oldest waiting job."""
+    """How much of one model or key waits and runs; `oldest_s` is the age of the oldest waiting job."""
 
     waiting: int = 0
     running: int = 0
@@ -255,8 +291,26 @@ class Position(msgspec.Struct, frozen=True):
     estimate: bool = False
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """How many files of one kind are kept, and their bytes; `input` are those that came as data URIs."""
+
+    kind: Literal["input", "output", "upload"]
+    files: int
+    size_bytes: int
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """What the database and the files that it names take, in bytes."""
+
+    database_bytes: int
+    stored: tuple[Stored, ...] = ()
+
+
 class Filter(msgspec.Struct, frozen=True):
-    """Which requests a list shows; `states` empty means all, times are Unix seconds."""
+    """Which requests a list shows; `states` empty means all, times are Unix seconds.
+
+    `search` is sought in the texts of the input, wherever it stands; case does not matter.
+    """
 
     key_id: str | None = None
     model: str | None = None
@@ -265,3 +319,4 @@ class Filter(msgspec.Struct, frozen=True):
     before: float | None = None
     cursor: str | None = None
     limit: int = 50
+    search: str = ""

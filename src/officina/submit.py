@@ -111,6 +111,7 @@ class Intake:
             notes=msgspec.json.encode({"ignored_fields": checked.ignored}) if checked.ignored else None,
             idempotency_key=order.idempotency_key,
             digest=digest,
+            text=_text(entry, checked.input),
         )
         return await self._enqueue(job)
 
@@ -209,6 +210,10 @@ def _sources(entry: Entry, body: dict[str, Any]) -> Iterator[tuple[str, int | No
             for index, each in enumerate(value):
                 if isinstance(each, str):
                     yield media.name, index, each
+
+
+def _text(entry: Entry, body: dict[str, Any]) -> str:
+    return "\n".join(value for name in entry.spec.texts if isinstance(value := body.get(name), str))
 
 
 def _put_back(body: dict[str, Any], name: str, index: int | None, settled: str) -> None:

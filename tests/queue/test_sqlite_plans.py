@@ -10,7 +10,8 @@ import pytest
 
 from officina.job import Filter
 from officina.queue import sql
-from officina.queue.sqlite import _listing
+from officina.queue.sqlite import migrate
+from officina.queue.sqlite_library import listing
 
 WAITING = 100_000
 DELAYED = 100
@@ -39,7 +40,7 @@ SELECT printf('%032x', i), 'model-' || (i % 2), 'key-' || (i % 50), 1, i / 50.0,
 def db() -> Iterator[apsw.Connection]:
     """A database in memory in which a hundred thousand jobs wait."""
     connection = apsw.Connection(":memory:")
-    connection.execute(sql.script("sqlite-1"))
+    migrate(connection)
     connection.execute(FILL)
     yield connection
     connection.close()
@@ -66,6 +67,8 @@ PROBES = {
     "head": (("model-0",), "jobs_ready", 1),
     "positions": (("model-0",), "jobs_ready", 1000),
     "oldest": (("model-0",), "jobs_waiting", 1),
+    "oldest_of_key": (("key-1",), "jobs_waiting_of_key", 1),
+    "record": (("0" * 31 + "1",), "sqlite_autoindex_jobs_1", 1),
     "due": ((8000.0,), "jobs_delayed", 1),
     "old_jobs": ((1500.0, 500), "jobs_ended", 1),
     "job": (("0" * 31 + "1",), "sqlite_autoindex_jobs_1", 1),
@@ -92,6 +95,7 @@ OF_RUNNING = {
     "stop_wishes": ("worker-1",),
     "leases_of": ("worker-1", "worker-2"),
     "running_counts": (),
+    "running": (),
     "expired_leases": (8000.0, 500),
 }
 """Statements that may look at everything that runs, since that is bounded by the slots, and at no more."""
@@ -132,8 +136,21 @@ LISTS = {
 @pytest.mark.parametrize("name", LISTS)
 def test_a_page_of_a_list_costs_a_page(db: apsw.Connection, name: str) -> None:
     where = LISTS[name]
-    text, params = _listing(where)
+    text, params = listing(where)
     described = plan(db, text, params)
     assert ("jobs_by_key" if where.key_id else "sqlite_autoindex_jobs_1") in described
     assert "TEMP B-TREE" not in described
     assert cost(db, text, params)["VM_STEP"] <= 2 * STEPS_PER_ROW * where.limit
+
+
+def test_a_search_that_finds_nothing_looks_at_the_rows_of_its_key_alone(db: apsw.Connection) -> None:
+    text, params = listing(Filter(key_id="key-1", search="nowhere"))
+    assert "jobs_by_key" in plan(db, text, params)
+    rows = (WAITING + DELAYED + RUNNING + ENDED) // 50
+    assert cost(db, text, params)["VM_STEP"] <= STEPS_PER_ROW * rows
+
+
+def test_failures_are_found_without_a_look_at_anything_else(db: apsw.Connection) -> None:
+    text, params = listing(Filter(states=("failed",)))
+    assert "jobs_failed" in plan(db, text, params)
+    assert cost(db, text, params)["VM_STEP"] <= STEPS_PER_ROW

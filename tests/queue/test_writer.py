@@ -14,7 +14,7 @@ import pytest
 from queue_scene import Clock, eventually
 
 from officina.errors import CallerError, DatabaseDamaged, DiskFull, Unavailable
-from officina.queue import sql
+from officina.queue.sqlite import migrate
 from officina.queue.writer import GROUP, Overlay, Transaction, Writer
 
 
@@ -24,7 +24,7 @@ class Desk:
     def __init__(self, path: Path, clock: Clock) -> None:
         self.db = apsw.Connection(str(path))
         self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").fetchall()
-        self.db.execute(sql.script("sqlite-1"))
+        migrate(self.db)
         self.db.execute("CREATE TABLE notes (text TEXT NOT NULL CHECK (text <> 'impossible'))")
         self.outside = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.commits = 0

@@ -24,7 +24,10 @@ from officina.job import (
     News,
     Outcome,
     Position,
+    Record,
     Renewal,
+    Running,
+    Storage,
     StoredFile,
     Submitted,
 )
@@ -133,6 +136,29 @@ class Queue(Protocol):
         """Jobs, newest first, after the cursor (a job id)."""
         ...
 
+    async def record(self, job_id: str, owner: str | None) -> Record:
+        """Everything that is kept of a request. Raises as `get`."""
+        ...
+
+    async def inputs(self, job_ids: Collection[str]) -> Mapping[str, bytes]:
+        """What was asked, by job id; those that are gone are left out."""
+        ...
+
+    async def share(self, job_id: str, owner: str | None) -> str:
+        """Let whoever has the token see the result; the token, the same until `unshare`.
+
+        Raises NothingToShare and as `get`.
+        """
+        ...
+
+    async def unshare(self, job_id: str, owner: str | None) -> bool:
+        """Make a result private again; whether it was shared. Raises as `get`."""
+        ...
+
+    async def shared(self, token: str) -> Record:
+        """The request that was shared under this token. Raises UnknownRequest."""
+        ...
+
     async def position(self, job: Job) -> Position:
         """Where a waiting job stands in its model's queue."""
         ...
@@ -149,6 +175,18 @@ class Queue(Protocol):
         """Per model, what waits and runs."""
         ...
 
+    async def depth_by_key(self) -> Mapping[str, Depth]:
+        """Per key, what waits and runs."""
+        ...
+
+    async def running(self) -> Sequence[Running]:
+        """Every job under lease, by worker."""
+        ...
+
+    async def storage(self) -> Storage:
+        """What is kept, in bytes."""
+        ...
+
     async def sweep(self, models: Collection[str] | None = None) -> Swept:
         """Expired leases, due retries, expired rows; with `models`, fail waiting jobs of all others."""
         ...
@@ -157,8 +195,8 @@ class Queue(Protocol):
         """Expire the leases of every worker whose id starts so, because it is known to be dead."""
         ...
 
-    async def usage(self, since: str, until: str) -> Sequence[Usage]:
-        """The daily roll-up between two days, both included (ISO 8601)."""
+    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
+        """The daily roll-up between two days, both included (ISO 8601), of one key or of all."""
         ...
 
     async def add_file(self, file: StoredFile) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,23 @@ from officina.job import (
     News,
     Outcome,
     Position,
+    Record,
     Renewal,
+    Running,
+    Storage,
     StoredFile,
     Submitted,
+    searchable,
 )
 from officina.keys import Key, Session
-from officina.queue import sql, sqlite_jobs, sqlite_records, sqlite_sweep
+from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_records, sqlite_sweep
 from officina.queue.order import POSITIONS
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
 from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
-VERSION = 2
+VERSION = 3
 CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
@@ -122,8 +127,29 @@ class SqliteQueue:
 
     async def list(self, where: Filter) -> Sequence[Job]:
         """See Queue.list."""
-        text, params = _listing(where)
+        text, params = sqlite_library.listing(where)
         return [Job(*row) for row in await self._scan(text, params)]
+
+    async def record(self, job_id: str, owner: str | None) -> Record:
+        """See Queue.record."""
+        return sqlite_library.record(self._reader, job_id, owner)
+
+    async def inputs(self, job_ids: Collection[str]) -> Mapping[str, bytes]:
+        """See Queue.inputs."""
+        rows = {job_id: self._reader.row(SQL["input"], (job_id,)) for job_id in job_ids}
+        return {job_id: row[0] for job_id, row in rows.items() if row}
+
+    async def share(self, job_id: str, owner: str | None) -> str:
+        """See Queue.share."""
+        return await self._writer.do(sqlite_library.share, job_id, owner)
+
+    async def unshare(self, job_id: str, owner: str | None) -> bool:
+        """See Queue.unshare."""
+        return await self._writer.do(sqlite_library.unshare, job_id, owner)
+
+    async def shared(self, token: str) -> Record:
+        """See Queue.shared."""
+        return sqlite_library.shared(self._reader, token)
 
     async def position(self, job: Job) -> Position:
         """See Queue.position: exact among the first thousand, from a snapshot a quarter second old."""
@@ -154,16 +180,34 @@ class SqliteQueue:
     async def depth(self) -> Mapping[str, Depth]:
         """See Queue.depth: from counts in memory and one probe per model, never a count of the backlog."""
         running = dict(await self._scan(SQL["running_counts"], ()))
-        waiting = {name: int(count) for (kind, name), count in self._tx.waiting.items() if kind == "model"}
+        return self._depths("model", running, SQL["oldest"])
+
+    async def depth_by_key(self) -> Mapping[str, Depth]:
+        """See Queue.depth_by_key: found like `depth`."""
+        running = Counter(each.key_id for each in await self.running())
+        return self._depths("key", running, SQL["oldest_of_key"])
+
+    def _depths(self, kind: str, running: Mapping[str, int], oldest: str) -> dict[str, Depth]:
+        waiting = {name: int(count) for (of, name), count in self._tx.waiting.items() if of == kind}
         now = self._clock()
+
+        def age_s(name: str) -> float:
+            row = self._reader.row(oldest, (name,))
+            return max(0.0, now - row[0]) if row else 0.0
+
         return {
-            model: Depth(waiting.get(model, 0), running.get(model, 0), self._oldest_s(model, now))
-            for model in sorted({*running, *waiting})
+            name: Depth(waiting.get(name, 0), running.get(name, 0), age_s(name))
+            for name in sorted({*running, *waiting})
         }
 
-    def _oldest_s(self, model: str, now: float) -> float:
-        row = self._reader.row(SQL["oldest"], (model,))
-        return max(0.0, now - row[0]) if row else 0.0
+    async def running(self) -> Sequence[Running]:
+        """See Queue.running."""
+        return [Running(*row) for row in await self._scan(SQL["running"], ())]
+
+    async def storage(self) -> Storage:
+        """See Queue.storage."""
+        async with self._scanning:
+            return await asyncio.to_thread(sqlite_library.storage, self._scanner)
 
     async def sweep(self, models: Collection[str] | None = None) -> Swept:
         """See Queue.sweep. No lease is swept in the first lease time after a start."""
@@ -182,9 +226,9 @@ class SqliteQueue:
         """See Queue.lose."""
         return await self._writer.do(sqlite_sweep.lose_workers, workers, self._terms)
 
-    async def usage(self, since: str, until: str) -> Sequence[Usage]:
+    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
         """See Queue.usage."""
-        return [Usage(*row) for row in await self._scan(SQL["usage"], (since, until))]
+        return [Usage(*row) for row in await self._scan(SQL["usage"], (since, until, key_id))]
 
     async def add_file(self, file: StoredFile) -> None:
         """See Queue.add_file."""
@@ -271,7 +315,7 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
         db.execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
         ).fetchall()
-        _migrate(db)
+        migrate(db)
         tx = Transaction(db, clock)
         for model, key_id, count in tx.rows(SQL["waiting_counts"]):
             sqlite_jobs.count_waiting(tx, model, key_id, count)
@@ -284,7 +328,8 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
     return SqliteQueue(path, tx, terms, clock)
 
 
-def _migrate(db: apsw.Connection) -> None:
+def migrate(db: apsw.Connection) -> None:
+    """Bring the schema of a database up to date, one version after the other. Raises DatabaseNewer."""
     if tuple(int(part) for part in apsw.sqlitelibversion().split(".")) < OLDEST_SQLITE:
         raise DatabaseNewer(f"SQLite {apsw.sqlitelibversion()} is too old; install a current `apsw`.")
     version = db.pragma("user_version")
@@ -292,10 +337,15 @@ def _migrate(db: apsw.Connection) -> None:
         raise DatabaseNewer(
             f"The database has schema version {version} and this officina knows {VERSION}; upgrade officina."
         )
+    db.create_scalar_function("searchable", _searchable, 1, deterministic=True)
     for step in range(version + 1, VERSION + 1):
         with db:
             db.execute(sql.script(f"sqlite-{step}"))
             db.pragma("user_version", step)
+
+
+def _searchable(*given: Any) -> str:
+    return searchable(str(given[0] or ""))
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -304,27 +354,3 @@ def _copy(path: Path, copy: Path) -> None:
         db.execute("VACUUM INTO ?", (str(copy),))
     finally:
         db.close()
-
-
-def _listing(where: Filter) -> tuple[str, tuple[Any, ...]]:
-    clauses: list[str] = []
-    params: list[Any] = []
-
-    def narrow(clause: str, *values: Any) -> None:
-        clauses.append(clause)
-        params.extend(values)
-
-    if where.key_id is not None:
-        narrow("key_id = ?", where.key_id)
-    if where.model is not None:
-        narrow("model = ?", where.model)
-    if where.states:
-        narrow(f"state IN ({', '.join('?' * len(where.states))})", *where.states)
-    if where.after is not None:
-        narrow("created_at >= ?", where.after)
-    if where.before is not None:
-        narrow("created_at < ?", where.before)
-    if where.cursor:
-        narrow("id < ?", where.cursor)
-    condition = " AND ".join(clauses) or "1"
-    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", tuple(params)

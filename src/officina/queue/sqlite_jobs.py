@@ -33,6 +33,7 @@ from officina.job import (
     Submitted,
     new_secret,
     output_key,
+    searchable,
 )
 from officina.queue import sql
 from officina.queue.order import Head, choose, stamp, virtual
@@ -87,7 +88,18 @@ def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Subm
     tag = stamp(tx.clocks, (job.model, job.key_id, job.level), job.cost / job.weight)
     tx.db.execute(
         SQL["insert_job"],
-        (job.id, job.model, job.key_id, job.level, tag, job.input, tx.now, job.max_attempts, job.notes),
+        (
+            job.id,
+            job.model,
+            job.key_id,
+            job.level,
+            tag,
+            job.input,
+            tx.now,
+            job.max_attempts,
+            job.notes,
+            searchable(job.text),
+        ),
     )
     for name in job.pins:
         tx.db.execute(SQL["pin"], (job.id, name))
@@ -276,9 +288,13 @@ def tell(tx: Transaction, job_id: str, kind: EventKind, data: dict[str, Any]) ->
 def job(tx: Any, job_id: str, owner: str | None = None) -> Job:
     """Read a job for its owner (None: the admin). Raises UnknownRequest, ForeignRequest."""
     row = tx.row(SQL["job"], (job_id,))
-    if row is None:
+    return may_see(Job(*row) if row else None, job_id, owner)
+
+
+def may_see(found: Job | None, job_id: str, owner: str | None) -> Job:
+    """Give a job to its owner (None: the admin). Raises UnknownRequest, ForeignRequest."""
+    if found is None:
         raise UnknownRequest(f"There is no request {job_id}: it never existed, was deleted, or has expired.")
-    found = Job(*row)
     if owner is not None and found.key_id != owner:
         raise ForeignRequest
     return found

@@ -93,9 +93,10 @@ def delete(tx: Transaction, job_id: str, owner: str | None) -> tuple[str, ...]:
 
 
 def drop_job(tx: Transaction, job_id: str) -> tuple[str, ...]:
-    """Remove an ended job's row, events and file records; the store keys of the files."""
+    """Remove an ended job's row, events, share and file records; the store keys of the files."""
     keys = tuple(row[0] for row in tx.rows(SQL["files_of_job"], (job_id,)))
     tx.db.execute(SQL["drop_events"], (job_id,))
+    tx.rows(SQL["unshare"], (job_id,))
     tx.db.execute(SQL["drop_job"], (job_id,))
     tx.topics.add(f"job:{job_id}")
     return keys

@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from officina.errors import MethodNotAllowed, OfficinaError, ServerError, UnknownRoute
 from officina.service import Gateway
-from officina.web import files, health, keys, models, render, requests, worker_link
+from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
 from officina.web.call import Call
 from officina.web.guard import Guard
+from officina.web.reference import Reference
 from officina.web.site import Site
 
 log = structlog.get_logger("officina.web")
@@ -47,26 +48,34 @@ class Methods:
 
 
 def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
-    """Every route, the busiest first; `categories` stands before the path that would catch it."""
+    """Every route, the busiest first; fixed words stand before the path that would catch them."""
     site = site or Site(gateway)
 
     def at(path: str, **endpoints: Endpoint) -> Route:
         return Route(path, Methods(gateway, **endpoints))
 
+    reference = Reference(gateway)
     return [
         at("/v1/requests/{request_id}/status", GET=requests.status),
         at("/v1/requests/{request_id}/result", GET=requests.result),
         at("/v1/requests/{request_id}/cancel", POST=requests.cancel),
         at("/v1/requests/{request_id}/events", GET=requests.events),
-        at("/v1/requests/{request_id}", DELETE=requests.delete),
-        at("/v1/requests", GET=requests.listing),
+        at("/v1/requests/{request_id}/share", POST=library.share, DELETE=library.unshare),
+        at("/v1/requests/{request_id}", GET=library.record, DELETE=requests.delete),
+        at("/v1/requests", GET=library.listing),
+        at("/v1/shares/{token}", GET=library.shared),
         at("/v1/models/categories", GET=models.categories),
+        at("/v1/models/{model_id:path}/openapi.json", GET=reference.model_openapi),
         at("/v1/models/{model_id:path}", GET=models.show, POST=models.submit),
         at("/v1/models", GET=models.search),
         at("/v1/files", POST=files.upload),
         at("/files/{name}", GET=files.download),
         at("/v1/keys", GET=keys.listing, POST=keys.create),
         at("/v1/keys/{key_id}", DELETE=keys.revoke),
+        at("/v1/usage", GET=usage.usage),
+        at("/v1/queue", GET=operate.queue),
+        at("/v1/workers", GET=operate.workers),
+        at("/v1/storage", GET=operate.storage),
         at("/v1/backup", POST=keys.backup),
         at("/worker/v1/register", POST=worker_link.register),
         at("/worker/v1/claim", POST=worker_link.claim),
@@ -78,6 +87,12 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/healthz", GET=health.alive),
         at("/readyz", GET=health.ready),
         at("/metrics", GET=health.metrics),
+        at("/openapi.json", GET=reference.openapi),
+        at("/docs", GET=reference.docs),
+        at("/docs/reference.css", GET=reference.style),
+        at("/llms.txt", GET=reference.llms),
+        at("/s/{token}", GET=reference.shared),
+        at("/{locale}/models/{model_id:path}/api.md", GET=reference.model_markdown),
         *site.routes(at),
     ]
 

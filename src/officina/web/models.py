@@ -37,8 +37,7 @@ async def submit(call: Call) -> Answer:
 async def show(call: Call) -> Answer:
     """One model, with its schemas."""
     await call.key()
-    entry = _entry(call)
-    return json(published(entry, call.gateway.public_url, include_schema=True))
+    return json(published(entry(call), call.gateway.public_url, include_schema=True))
 
 
 async def search(call: Call) -> Answer:
@@ -53,7 +52,7 @@ async def search(call: Call) -> Answer:
         offset=offset,
     )
     schema = call.flag("include_schema")
-    models = [published(entry, call.gateway.public_url, include_schema=schema) for entry in found]
+    models = [published(each, call.gateway.public_url, include_schema=schema) for each in found]
     return json({"models": models, "total": total, "limit": limit, "offset": offset})
 
 
@@ -63,11 +62,12 @@ async def categories(call: Call) -> Answer:
     return json({"categories": call.gateway.catalog.categories()})
 
 
-def _entry(call: Call) -> Entry:
+def entry(call: Call) -> Entry:
+    """The model in the path. Raises MalformedId, UnknownModel."""
     model_id = call.params["model_id"].strip("/ ")
-    entry = call.gateway.catalog.get(model_id)
-    if entry is not None:
-        return entry
+    found = call.gateway.catalog.get(model_id)
+    if found is not None:
+        return found
     problem = id_problem(model_id)
     if problem:
         raise MalformedId(f"The model id {model_id[:100]!r} is malformed: {problem}")

@@ -1,32 +1,26 @@
-"""One's requests: status, result, cancel, events, list, delete."""
+"""One's requests as they run: status, result, cancel, events, delete."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Any
 
 import msgspec
 from starlette.responses import StreamingResponse
 
 from officina.errors import ForeignRequest, InvalidInput, Problem, UnknownRequest
-from officina.job import ENDED, RESULT_WORDS, Event, Filter, Job, State
+from officina.job import ENDED, Event, Job
 from officina.web.call import Call
 from officina.web.render import Answer, encode, json, json_bytes, when
 
 FORCE_WAIT_S = 1.5
 """How long a forced cancel waits to answer with the true state."""
 KEEP_ALIVE_S = 15.0
-STATES: dict[str, tuple[State, ...]] = {
-    **{word: (state,) for state, word in RESULT_WORDS.items()},
-    "completed": ("succeeded", "failed"),
-}
-"""The words that the list's `state` filter takes."""
 
 
 async def status(call: Call) -> Answer:
     """The queue state. With `?wait=`, the answer comes when that state changes, or the wait is over."""
-    owner, job = await _mine(call)
+    owner, job = await mine(call)
     wait_s = call.wait_s()
     if wait_s and not job.ended:
         job = await _changed(call, job, owner, wait_s)
@@ -45,7 +39,7 @@ async def status(call: Call) -> Answer:
 
 async def result(call: Call) -> Answer:
     """The outcome, 200 in every state. With `?wait=`, the answer comes when the request has ended."""
-    owner, job = await _mine(call)
+    owner, job = await mine(call)
     wait_s = call.wait_s()
     if wait_s and not job.ended:
         job = await _ended(call, job, owner, wait_s)
@@ -58,7 +52,7 @@ async def cancel(call: Call) -> Answer:
     force = call.flag("force")
     job_id = call.request_id
     async with call.listening(f"job:{job_id}") as waiter:
-        answer = await _visible(call, call.gateway.queue.cancel(job_id, key.owner, force=force))
+        answer = await visible(call, call.gateway.queue.cancel(job_id, key.owner, force=force))
         job: Job = answer.job
         if answer.stopping:
 
@@ -73,7 +67,7 @@ async def cancel(call: Call) -> Answer:
 
 async def events(call: Call) -> StreamingResponse:
     """The numbered events as server-sent events, from after `Last-Event-ID` until the end."""
-    owner, job = await _mine(call)
+    owner, job = await mine(call)
     last = call.header(b"last-event-id") or call.query.get("last_event_id", "0")
     if not last.isdecimal():
         raise InvalidInput(detail=[Problem(("header", "Last-Event-ID"), "must be a whole number", "integer")])
@@ -82,40 +76,22 @@ async def events(call: Call) -> StreamingResponse:
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def listing(call: Call) -> Answer:
-    """The caller's own requests, newest first; `model`, `state`, `after`, `before`, `cursor`, `limit`."""
-    key = await call.key()
-    limit = int(call.number("limit", 50, 1, 500))
-    where = Filter(
-        key_id=None if call.flag("all") and key.owner is None else key.id,
-        model=call.query.get("model"),
-        states=_states(call),
-        after=_time(call, "after"),
-        before=_time(call, "before"),
-        cursor=call.query.get("cursor"),
-        limit=limit + 1,
-    )
-    jobs = await call.gateway.queue.list(where)
-    shown = jobs[:limit]
-    cursor = shown[-1].id if len(jobs) > limit else None
-    return json({"requests": [_summary(job) for job in shown], "next_cursor": cursor})
-
-
 async def delete(call: Call) -> Answer:
     """Remove an ended run with its files."""
     key = await call.key()
     job_id = call.request_id
-    store_keys = await _visible(call, call.gateway.queue.delete(job_id, key.owner))
+    store_keys = await visible(call, call.gateway.queue.delete(job_id, key.owner))
     await call.gateway.store.delete(store_keys)
     return json({"request_id": job_id, "deleted": True})
 
 
-async def _mine(call: Call) -> tuple[str | None, Job]:
+async def mine(call: Call) -> tuple[str | None, Job]:
+    """The job in the path, with the owner that asks. Raises as `Queue.get`."""
     key = await call.key()
-    return key.owner, await _visible(call, call.gateway.queue.get(call.request_id, key.owner))
+    return key.owner, await visible(call, call.gateway.queue.get(call.request_id, key.owner))
 
 
-async def _visible(call: Call, asked: Any) -> Any:
+async def visible(call: Call, asked: Any) -> Any:
     """Await; where the operator wants it so, another's request looks like none."""
     try:
         return await asked
@@ -153,7 +129,7 @@ async def _wait(call: Call, job: Job, probe: Any, wait_s: float) -> Job:
 def _result(call: Call, job: Job) -> dict[str, Any]:
     body: dict[str, Any] = {"request_id": job.id, "status": job.result_word(), "model_id": job.model}
     if job.state == "succeeded":
-        body["output"] = _output(call, job)
+        body["output"] = output(call, job)
     if job.error:
         body["error"] = msgspec.Raw(job.error)
     body["created_at"] = when(job.created_at)
@@ -168,7 +144,8 @@ def _result(call: Call, job: Job) -> dict[str, Any]:
     return body
 
 
-def _output(call: Call, job: Job) -> dict[str, Any]:
+def output(call: Call, job: Job) -> dict[str, Any]:
+    """The files of a job that succeeded, as URLs by member."""
     names: dict[str, list[str]] = msgspec.json.decode(job.output or b"{}")
     output: dict[str, Any] = {
         member: [f"{call.gateway.public_url}/files/{name}" for name in each] for member, each in names.items()
@@ -178,18 +155,6 @@ def _output(call: Call, job: Job) -> dict[str, Any]:
     if len(output.get("videos", ())) == 1:
         output["video"] = output["videos"][0]
     return output
-
-
-def _summary(job: Job) -> dict[str, Any]:
-    return {
-        "request_id": job.id,
-        "model_id": job.model,
-        "status": job.result_word(),
-        "created_at": when(job.created_at),
-        "started_at": when(job.started_at) if job.started_at is not None else None,
-        "finished_at": when(job.finished_at) if job.finished_at is not None else None,
-        "engine": job.engine,
-    }
 
 
 async def _stream(call: Call, job_id: str, owner: str | None, last: int) -> AsyncIterator[bytes]:
@@ -213,25 +178,3 @@ async def _stream(call: Call, job_id: str, owner: str | None, last: int) -> Asyn
 def _server_sent(event: Event) -> bytes:
     data = encode({**event.data, "at": when(event.at)})
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.n, event.kind.encode(), data)
-
-
-def _states(call: Call) -> tuple[State, ...]:
-    word = call.query.get("state")
-    if not word:
-        return ()
-    if word not in STATES:
-        sentence = f"must be one of: {', '.join(STATES)}; got {word[:40]!r}"
-        raise InvalidInput(detail=[Problem(("query", "state"), sentence, "enum")])
-    return STATES[word]
-
-
-def _time(call: Call, name: str) -> float | None:
-    text = call.query.get(name)
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        sentence = f"must be a time in ISO 8601 with its offset, got {text[:40]!r}"
-        raise InvalidInput(detail=[Problem(("query", name), sentence, "time")]) from None
-    return at.timestamp()

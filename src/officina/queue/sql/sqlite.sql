@@ -11,9 +11,18 @@ SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started
        output, error, notes, cost_usd
   FROM jobs WHERE
 
+-- name: record
+SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+       output, error, notes, cost_usd, input, level, max_attempts, history,
+       (SELECT token FROM shares WHERE job_id = jobs.id)
+  FROM jobs WHERE id = ?
+
+-- name: input
+SELECT input FROM jobs WHERE id = ?
+
 -- name: insert_job
-INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes)
-VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)
+INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words)
+VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)
 
 -- name: pin
 INSERT INTO pins (job_id, name) VALUES (?, ?)
@@ -128,6 +137,15 @@ DELETE FROM files WHERE job_id = ? RETURNING store_key
 -- name: drop_events
 DELETE FROM events WHERE job_id = ?
 
+-- name: share
+INSERT INTO shares (token, job_id, created_at) VALUES (?, ?, ?) ON CONFLICT (job_id) DO NOTHING
+
+-- name: unshare
+DELETE FROM shares WHERE job_id = ? RETURNING token
+
+-- name: shared
+SELECT job_id FROM shares WHERE token = ?
+
 -- name: drop_job
 DELETE FROM jobs WHERE id = ? AND finished_at IS NOT NULL
 
@@ -156,6 +174,19 @@ SELECT model, count(*) FROM jobs WHERE state = 'running' GROUP BY model
 -- name: oldest
 SELECT created_at FROM jobs WHERE model = ? AND state = 'queued' ORDER BY seq LIMIT 1
 
+-- name: oldest_of_key
+SELECT created_at FROM jobs INDEXED BY jobs_waiting_of_key
+ WHERE key_id = ? AND state = 'queued' ORDER BY seq LIMIT 1
+
+-- name: running
+SELECT id, model, key_id, worker, engine, attempts, started_at, lease_until
+  FROM jobs INDEXED BY jobs_running WHERE state = 'running' ORDER BY worker, seq
+
+-- name: stored
+SELECT CASE WHEN store_key LIKE 'jobs/%' THEN 'output' WHEN job_id IS NULL THEN 'upload' ELSE 'input' END AS kind,
+       count(*), sum(size_bytes)
+  FROM files GROUP BY kind ORDER BY kind
+
 -- name: count_usage
 INSERT INTO usage (day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -166,7 +197,7 @@ ON CONFLICT (day, model, key_id) DO UPDATE
 
 -- name: usage
 SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
-  FROM usage WHERE day >= ? AND day <= ? ORDER BY day, model, key_id
+  FROM usage WHERE day >= ? AND day <= ? AND (?3 IS NULL OR key_id = ?3) ORDER BY day, model, key_id
 
 -- name: add_key
 INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight)
