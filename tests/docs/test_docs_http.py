@@ -15,7 +15,7 @@ from officina.job import Depth, EventKind
 from officina.metrics import Metrics
 from officina.service import Gateway
 from officina.web import app
-from officina.web.site import Site
+from officina.web.site.site import Site
 
 _CONVERTER = re.compile(r":\w+(?=})")
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[^\s`?|]*)")

@@ -16,7 +16,7 @@ from officina.web import files, health, keys, library, models, operate, render, 
 from officina.web.call import Call
 from officina.web.guard import Guard
 from officina.web.reference import Reference
-from officina.web.site import Site
+from officina.web.site.site import Site
 
 log = structlog.get_logger("officina.web")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +12,17 @@ from markupsafe import Markup, escape
 from officina.catalog import Entry, id_problem
 from officina.errors import MalformedId, UnknownModel
 from officina.keys import Key
-from officina.web import samples
-from officina.web.explore import card
 from officina.web.health import engines_ready
-from officina.web.locale import Locale, load
-from officina.web.page import Page
 from officina.web.render import Answer
-from officina.web.samples import Sample
-from officina.web.schema_table import Row, rows
+from officina.web.site import samples
+from officina.web.site.explore import card
+from officina.web.site.locale import Locale, load
+from officina.web.site.page import Page
+from officina.web.site.samples import Sample
+from officina.web.site.schema_table import Row, rows
 
 OUTPUTS = ("image", "video", "images", "videos")
 """Members of an output schema whose usual English descriptions the pages translate."""
-PARTS_KEPT = 500
-"""Models in languages whose unchanging parts are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +44,24 @@ async def show(page: Page) -> Answer:
     """Render the page. Raises UnknownModel, MalformedId."""
     entry, gateway = entry_of(page), page.call.gateway
     example = await gateway.examples.input(entry, gateway.public_url)
+    manual = page.site.keep(
+        ("manual", entry.model.id, page.locale.code), lambda: _manual(page, entry, example)
+    )
     return page.html(
         "model_api.html",
-        model=entry.model,
         card=card(page, entry, engines_ready(gateway)),
-        parts=_parts(page.site, entry, example, page.locale.code),
-        with_key=functools.partial(_with_key, page.key),
+        manual=manual.replace(samples.KEY, _shown(page.key)),
+    )
+
+
+def _manual(page: Page, entry: Entry, example: Mapping[str, Any]) -> str:
+    gateway = page.call.gateway
+    return page.site.render(
+        "model_manual.html",
+        page=page,
+        t=page.t,
+        model_id=entry.model.id,
+        parts=make_parts(entry, example, gateway.public_url, page.locale),
         base=gateway.public_url,
         upload_mb=gateway.settings.max_upload_mb,
         variable=samples.VARIABLE,
@@ -68,16 +77,6 @@ def entry_of(page: Page) -> Entry:
     if problem := id_problem(model_id):
         raise MalformedId(f"The model id {model_id[:100]!r} is malformed: {problem}")
     raise UnknownModel(f"No model {model_id!r} is offered here.")
-
-
-def _parts(site: Any, entry: Entry, example: Mapping[str, Any], code: str) -> Parts:
-    kept: dict[tuple[str, str], Parts] = site.kept
-    name = (entry.model.id, code)
-    if name not in kept:
-        if len(kept) >= PARTS_KEPT:
-            kept.clear()
-        kept[name] = make_parts(entry, example, site.gateway.public_url, load(code))
-    return kept[name]
 
 
 def make_parts(entry: Entry, example: Mapping[str, Any], base_url: str, t: Locale) -> Parts:
@@ -114,13 +113,11 @@ def _output_schema(schema: Mapping[str, Any], t: Locale) -> Mapping[str, Any]:
     return {**schema, "output": {**output, "properties": members}} if members else schema
 
 
-def _with_key(key: Key | None, code: str) -> Markup:
-    """A sample with the reader's own key in it, masked; what is copied names the variable instead."""
+def _shown(key: Key | None) -> Markup:
+    """The reader's own key as samples show it, masked; what is copied names the variable instead."""
     if key is None:
-        shown = escape("<token>")
-    else:
-        shown = Markup('<span class="secret" data-copy="${}">{}…</span>').format(samples.VARIABLE, key.hint)
-    return escape(code).replace(samples.KEY, shown)
+        return escape("<token>")
+    return Markup('<span class="secret" data-copy="${}">{}…</span>').format(samples.VARIABLE, key.hint)
 
 
 def _json(value: Any) -> str:

@@ -9,7 +9,7 @@ from officina.errors import UnknownFile
 from officina.picture import SNIFF_BYTES, sniff
 from officina.web.call import Call
 from officina.web.render import Answer
-from officina.web.static import FOR_EVER
+from officina.web.site.static import FOR_EVER
 
 
 class Covers:

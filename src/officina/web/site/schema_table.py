@@ -9,9 +9,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from officina.web.locale import Locale
+from officina.web.site.locale import Locale
 
 _KINDS = ("image", "video", "audio")
+_TYPES = frozenset({"string", "number", "float", "integer", "boolean", "object", "any"})
+"""Those that have a word; the dialect lets a schema name others, which are shown as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _type(node: Mapping[str, Any], t: Locale) -> Markup:
         word = t("schema.list_of", items=_type(items, t)) if isinstance(items, Mapping) else t("schema.list")
     else:
         main = next((name for name in names if name != "null"), "any")
-        word = t(f"schema.{main}")
+        word = t(f"schema.{main}") if main in _TYPES else _code(main)
     return t("schema.or_null", type=word) if "null" in names else word
 
 

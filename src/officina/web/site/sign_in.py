@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 
 from officina.errors import BadKey, TooManyTries
 from officina.web import browser
-from officina.web.page import Page, redirect
 from officina.web.render import Answer
+from officina.web.site.page import Page, redirect
 
 LONGEST_FORM_BYTES = 16 * 1024
 

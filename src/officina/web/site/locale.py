@@ -97,8 +97,8 @@ class Locale:
         """A number, rounded to so many digits after the point at most."""
         from babel.numbers import format_decimal
 
-        pattern = "#,##0" + ("." + "#" * digits if isinstance(value, float) else "")
-        return format_decimal(value, format=pattern, locale=self._cldr)
+        places = "." + "#" * digits if isinstance(value, float) and digits else ""
+        return format_decimal(value, format=f"#,##0{places}", locale=self._cldr)
 
     def money(self, usd: float) -> str:
         """US dollars."""
@@ -152,7 +152,7 @@ def load(code: str) -> Locale:
 
 def read(code: str) -> dict[str, Text]:
     """The texts of a language, by their dotted names."""
-    file = resources.files(__package__).joinpath("locales", f"{code}.toml")
+    file = resources.files("officina.web").joinpath("locales", f"{code}.toml")
     return dict(_flat(tomllib.loads(file.read_text(encoding="utf-8"))))
 
 

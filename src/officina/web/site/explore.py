@@ -6,11 +6,13 @@ import zlib
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from officina.catalog import Entry
 from officina.model import Model, Texts
 from officina.web.health import engines_ready
-from officina.web.page import Page
 from officina.web.render import Answer
+from officina.web.site.page import Page
 
 PAGE = 60
 """Models on one page."""
@@ -41,17 +43,17 @@ async def show(page: Page) -> Answer:
     offset = int(page.call.number("offset", 0, 0, 1e9))
     found, total = catalog.search(search, category=category, limit=PAGE, offset=offset)
     ready = engines_ready(page.call.gateway)
-    cards = [card(page, entry, ready) for entry in found]
-    first = cards.pop(0) if cards and not (search or category or offset) else None
+    has_first = bool(found) and not (search or category or offset)
+    cards = [_shown(page, entry, ready, large=has_first and n == 0) for n, entry in enumerate(found)]
     return page.html(
         "explore.html",
         script=("explore",),
         search=search,
         category=category,
         categories=catalog.categories(),
+        first=cards.pop(0) if has_first else "",
         cards=cards,
         total=total,
-        first=first,
         earlier=_link(search, category, offset - PAGE) if offset else "",
         later=_link(search, category, offset + PAGE) if offset + PAGE < total else "",
     )
@@ -72,6 +74,16 @@ def card(page: Page, entry: Entry, ready: frozenset[str]) -> Card:
         cover=page.site.covers.path(model.id),
         hue=zlib.crc32(model.id.encode()) % HUES,
         prompt=str(model.example.get("prompt", "")),
+    )
+
+
+def _shown(page: Page, entry: Entry, ready: frozenset[str], *, large: bool) -> Markup:
+    model, code = entry.model, page.locale.code
+    return page.site.keep(
+        ("card", model.id, code, model.engine in ready, large),
+        lambda: page.site.render(
+            "card.html", card=card(page, entry, ready), large=large, page=page, t=page.t
+        ),
     )
 
 

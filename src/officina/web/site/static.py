@@ -15,7 +15,7 @@ from officina.errors import UnknownFile
 from officina.web.call import Call
 from officina.web.render import Answer
 
-FOLDER = Path(__file__).with_name("static")
+FOLDER = Path(__file__).parents[1] / "static"
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

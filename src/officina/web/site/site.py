@@ -16,18 +16,21 @@ from starlette.types import Scope
 from officina import __version__
 from officina.errors import OfficinaError
 from officina.service import Gateway
-from officina.web import explore, locale, model_api, sign_in
 from officina.web.call import Call
-from officina.web.covers import Covers
-from officina.web.locale import LOCALES
-from officina.web.page import Again, Elsewhere, Page, reader, redirect
 from officina.web.render import Answer
-from officina.web.static import Static
+from officina.web.site import explore, locale, model_api, sign_in
+from officina.web.site.covers import Covers
+from officina.web.site.locale import LOCALES
+from officina.web.site.page import Again, Elsewhere, Page, reader, redirect
+from officina.web.site.static import Static
 
-TEMPLATES = Path(__file__).with_name("pages")
-FOR_PROGRAMS = frozenset({"v1", "files", "worker", "static", "covers", "healthz", "readyz", "metrics"})
+TEMPLATES = Path(__file__).parents[1] / "pages"
+FOR_PROGRAMS = frozenset(
+    {"v1", "files", "worker", "static", "covers", "openapi.json", "llms.txt", "healthz", "readyz", "metrics"}
+)
 """First segments of paths whose errors are JSON for everybody."""
 
+MOST_KEPT = 5000
 MENU = (("explore", "/", ""),)
 """The pages that the frame links to: the text's name, the path, and the scope that a reader needs."""
 
@@ -60,8 +63,7 @@ class Site:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.kept: dict[tuple[str, str], Any] = {}
-        """Parts of pages that never change, by model and language."""
+        self._kept: dict[tuple[str | bool, ...], Markup] = {}
 
     def routes(self, at: At) -> list[BaseRoute]:
         """Every route of the pages; `at(path, GET=endpoint)` makes one."""
@@ -86,6 +88,14 @@ class Site:
     def render(self, template: str, **values: Any) -> str:
         """Render a template of `pages/`."""
         return str(self._templates.get_template(template).render(**values))
+
+    def keep(self, name: tuple[str | bool, ...], make: Callable[[], str]) -> Markup:
+        """A part of a page that `name` determines wholly: made once, then kept."""
+        if name not in self._kept:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[name] = Markup(make())  # noqa: S704 - it comes out of a template
+        return self._kept[name]
 
     def error(self, problem: OfficinaError, scope: Scope) -> Callable[..., Awaitable[None]] | None:
         """The page of an error, where a browser wants one; None where an error is JSON."""

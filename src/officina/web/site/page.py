@@ -35,11 +35,11 @@ from officina.keys import Key
 from officina.keys import Scope as KeyScope
 from officina.web import browser
 from officina.web.call import Call
-from officina.web.locale import LOCALES, Locale
 from officina.web.render import Answer
+from officina.web.site.locale import LOCALES, Locale
 
 if TYPE_CHECKING:
-    from officina.web.site import Site
+    from officina.web.site.site import Site
 
 
 class Elsewhere(Exception):  # not an error: the answer is a redirect
