@@ -91,9 +91,9 @@ class Page:
 
     def require(self, scope: KeyScope) -> Key:
         """The reader's key. Raises Elsewhere for readers who must sign in first, WrongScope."""
+        if self.call.header(b"sec-fetch-site") in {"cross-site", "same-site"}:
+            raise Again
         if self.key is None:
-            if self.call.header(b"sec-fetch-site") == "cross-site":
-                raise Again
             here = self.to(self.path)
             raise Elsewhere(f"{self.to('/sign-in')}?next={quote(here, safe='/')}")
         self.key.require(scope)

@@ -17,8 +17,8 @@ from officina import __version__
 from officina.errors import OfficinaError
 from officina.service import Gateway
 from officina.web.call import Call
-from officina.web.render import Answer
-from officina.web.site import explore, locale, model_api, sign_in
+from officina.web.render import Answer, when
+from officina.web.site import explore, keys, locale, model_api, operate, sign_in, usage
 from officina.web.site.covers import Covers
 from officina.web.site.locale import LOCALES
 from officina.web.site.page import Again, Elsewhere, Page, reader, redirect
@@ -31,7 +31,12 @@ FOR_PROGRAMS = frozenset(
 """First segments of paths whose errors are JSON for everybody."""
 
 MOST_KEPT = 5000
-MENU = (("explore", "/", ""),)
+MENU = (
+    ("explore", "/", ""),
+    ("usage", "/usage", "caller"),
+    ("keys", "/keys", "admin"),
+    ("operate", "/operate", "admin"),
+)
 """The pages that the frame links to: the text's name, the path, and the scope that a reader needs."""
 
 PHRASES: dict[str, Callable[..., Markup]] = {
@@ -81,6 +86,9 @@ class Site:
             at("/covers/{name}", GET=self._cover),
             page("/{locale:locale}/", GET=explore.show),
             page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
+            page("/{locale:locale}/usage", GET=usage.show),
+            page("/{locale:locale}/keys", GET=keys.show),
+            page("/{locale:locale}/operate", GET=operate.show),
             page("/{locale:locale}/sign-in", GET=sign_in.show, POST=sign_in.sign_in),
             page("/{locale:locale}/sign-out", POST=sign_in.sign_out),
         ]
@@ -155,7 +163,7 @@ class Site:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        made.globals.update(static=self.static.url, version=__version__, **PHRASES)
+        made.globals.update(static=self.static.url, version=__version__, iso=when, **PHRASES)
         return made
 
     def _endpoint(self, show: Show) -> Endpoint:
