@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from officina.errors import BadKey
-from officina.keys import SESSION_PREFIX, Key, digest_of, mint
+from officina.keys import Key, digest_of, mint
 from officina.queue.protocol import Queue
 
 FRESH_S = 5.0
@@ -16,33 +17,36 @@ MOST_KEPT = 10_000
 LOCAL = "local"
 """The key id of the workers that this server starts itself."""
 
+_Name = str | tuple[Literal["session"], str]
+"""What a key is kept under: its secret, or a session's, which never pass for each other."""
+
 
 class Keyring:
     """Finds keys by their secrets and sessions, and remembers when each was last used."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        self._kept: dict[str, tuple[Key, float]] = {}
+        self._kept: dict[_Name, tuple[Key, float]] = {}
         self._used: dict[str, float] = {}
         minted, self.local_secret = mint("workers of this server", ("worker",))
         self._local = Key(LOCAL, minted.name, minted.digest, minted.scopes, minted.created_at)
 
     async def caller(self, secret: str) -> Key:
         """The key of this secret. Raises BadKey when it is missing, unknown or revoked."""
-        return await self._known(secret, self._find)
+        return await self._known(secret, lambda: self._find(secret))
 
     async def visitor(self, cookie: str) -> Key:
         """The key that the session of this cookie acts for. Raises BadKey when it has ended."""
-        return await self._known(cookie, self._find_session)
+        return await self._known(("session", cookie), lambda: self._find_session(cookie))
 
-    async def _known(self, secret: str, find: Callable[[str], Awaitable[Key]]) -> Key:
-        kept = self._kept.get(secret)
+    async def _known(self, name: _Name, find: Callable[[], Awaitable[Key]]) -> Key:
+        kept = self._kept.get(name)
         now = time.monotonic()
         if kept is None or now - kept[1] > FRESH_S:
-            kept = (await find(secret), now)
+            kept = (await find(), now)
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[secret] = kept
+            self._kept[name] = kept
         self._used[kept[0].id] = time.time()
         return kept[0]
 
@@ -58,8 +62,6 @@ class Keyring:
         return _valid(key)
 
     async def _find_session(self, cookie: str) -> Key:
-        if not cookie.startswith(SESSION_PREFIX):  # a key is no cookie, nor a cookie a key
-            raise BadKey("The session is unknown; sign in again.")
         key = await self._queue.key_by_session(digest_of(cookie))
         if key is None:
             raise BadKey("The session has ended; sign in again.")
@@ -67,7 +69,7 @@ class Keyring:
 
     def forget(self, key_id: str) -> None:
         """Believe nothing of this key any more: it was changed."""
-        self._kept = {secret: kept for secret, kept in self._kept.items() if kept[0].id != key_id}
+        self._kept = {name: kept for name, kept in self._kept.items() if kept[0].id != key_id}
 
     async def flush(self) -> None:
         """Store when keys were last used."""

@@ -74,7 +74,7 @@ class Locale:
         return self._form(key, values).format(**self._shown(values))
 
     def under(self, *prefixes: str) -> dict[str, Text]:
-        """Every text under these names, for a script: `under("script", "keys.script")`."""
+        """Every text under these names, for a script: `under("script", "keys")`."""
         starts = tuple(f"{prefix}." for prefix in prefixes)
         return {key: text for key, text in self._texts.items() if key.startswith(starts)}
 
@@ -83,6 +83,7 @@ class Locale:
         if isinstance(text, str):
             return text
         n: Any = values["n"]
+        n = int(n) if n == int(n) else n  # to CLDR, 7.0 has other forms than 7
         return text.get(self._cldr.plural_form(n)) or text["other"]
 
     def _shown(self, values: Mapping[str, object]) -> dict[str, object]:

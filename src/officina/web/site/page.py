@@ -19,8 +19,8 @@ How a page is made, in short:
 - **Scripts.** A template names its ES modules in `{% block scripts %}`: `{{ module("keys.js") }}`. Modules
   import each other relatively (`import { call } from "./api.js"`). `api.js` calls the documented API with the
   session's cookie, same origin, no key; it raises `ApiError` with the server's own message.
-- **Texts for scripts.** `page.html(…, script=("keys.script",))` hands the texts under these names, and always
-  those under `script`, to the modules: `import { t } from "./text.js"`, then `t("keys.script.copied")`.
+- **Texts for scripts.** `page.html(…, script=("keys",))` hands the texts under these names, and always
+  those under `script`, to the modules: `import { t } from "./text.js"`, then `t("keys.made")`.
   Facts for scripts go along: `facts={"modelId": …}`, read as `facts.modelId`.
 """
 

@@ -116,7 +116,11 @@ class Site:
         async def answer(scope: Scope, receive: Any, send: Any) -> None:
             call = Call(scope, receive, self.gateway)
             code = first if first in LOCALES else best_locale(call)
-            page = Page(call, self, locale.load(code), await reader(call))
+            try:
+                key = await reader(call)
+            except OfficinaError:  # such as the one that is told here
+                key = None
+            page = Page(call, self, locale.load(code), key)
             page.path, page.here = "/", ""  # what its links to other languages lead to
             await page.error(problem)(scope, receive, send)
 
