@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test check bench crash lock clean
+.PHONY: demo serve test test-pages check bench crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -13,6 +13,9 @@ serve: .venv/base  ## A server on this machine, with its data in ./officina-data
 
 test: .venv/dev  ## Everything that tests itself without further downloads.
 	$(BIN)/pytest
+
+test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
+	$(BIN)/pytest -m browser tests/pages
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .
