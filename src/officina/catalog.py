@@ -16,6 +16,8 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,11 +27,14 @@ import msgspec
 from officina.dialect import InputSpec, compile_schema
 from officina.errors import CatalogError
 from officina.explain import did_you_mean, ended, is_reference
-from officina.model import MediaField, Model, Price
-from officina.settings import EngineChoice
+from officina.model import Choice, MediaField, Model, Price
+from officina.settings import EngineChoice, EngineChoices
 
 SHIPPED = Path(__file__).with_name("models")
 """The models that come with Officina."""
+
+PLUG_INS = "officina.models"
+"""The entry-point group under which other packages name a package of theirs that holds folders of models."""
 
 FACTS = "model.toml"
 FIRST = "bytedance/dreamina-4-0/edit"
@@ -83,7 +88,10 @@ class Catalog:
         return tuple(sorted({name for entry in self.entries.values() for name in entry.model.categories}))
 
 
-def load(folders: Sequence[Path] = (SHIPPED,), engines: Mapping[str, EngineChoice] | None = None) -> Catalog:
+def load(
+    folders: Sequence[Path] = (SHIPPED,),
+    engines: Mapping[str, EngineChoices] | None = None,
+) -> Catalog:
     """Read every model below the folders; of two with one id, the later folder's wins.
 
     Raises:
@@ -96,6 +104,28 @@ def load(folders: Sequence[Path] = (SHIPPED,), engines: Mapping[str, EngineChoic
     for model_id, choice in (engines or {}).items():
         entries[model_id] = _with_engine(entries, model_id, choice)
     return Catalog(MappingProxyType(dict(sorted(entries.items(), key=lambda item: item[0] != FIRST))))
+
+
+def folders(operators: Sequence[str | Path] = ()) -> list[Path]:
+    """Where models are looked for: the shipped ones, those of installed plug-ins, the operator's own.
+
+    Raises:
+        CatalogError: a plug-in names something that is no package of folders.
+    """
+    return [SHIPPED, *(_plugged_in(each) for each in entry_points(group=PLUG_INS)), *map(Path, operators)]
+
+
+def _plugged_in(point: EntryPoint) -> Path:
+    try:
+        found = find_spec(point.value)
+    except ImportError:
+        found = None
+    places = list(found.submodule_search_locations or ()) if found else []
+    if not places:
+        raise CatalogError(
+            f"The plug-in {point.name!r} names {point.value!r}, which is no installed package."
+        )
+    return Path(places[0])
 
 
 def published(entry: Entry, public_url: str, *, include_schema: bool = False) -> dict[str, Any]:
@@ -274,12 +304,21 @@ def _unknown(given: object, known: Collection[str], prefix: str) -> Iterator[str
             yield ended(f"{prefix}{key} is unknown{hint}")
 
 
-def _with_engine(entries: Mapping[str, Entry], model_id: str, choice: EngineChoice) -> Entry:
+def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoices) -> Entry:
     entry = entries.get(model_id)
     if entry is None:
         hint = did_you_mean(model_id, entries) or "; `officina models` lists those offered"
         raise CatalogError(ended(f"An engine is chosen for {model_id!r}, which is not a model here{hint}"))
-    model = msgspec.structs.replace(entry.model, engine=choice.engine, options=choice.options)
+    choices = [chosen] if isinstance(chosen, EngineChoice) else chosen
+    if not choices:
+        raise CatalogError(f"The list of engines for {model_id!r} is empty: name one, or leave it out.")
+    first, *others = (Choice(each.engine, each.options) for each in choices)
+    twice = [each.engine for each in others if each.engine == first.engine or others.count(each) > 1]
+    if twice:
+        raise CatalogError(f"The engine {twice[0]!r} is named twice for {model_id!r}: once is enough.")
+    model = msgspec.structs.replace(
+        entry.model, engine=first.engine, options=first.options, others=tuple(others)
+    )
     return Entry(model, entry.spec, entry.example_files, entry.cover)
 
 

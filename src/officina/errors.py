@@ -189,6 +189,12 @@ class Unavailable(ServerError):
     code, name, http = 503001, "Unavailable", 503
 
 
+class NotReady(ServerError):
+    """No engine of this model is ready, and the operator wants such requests refused; try again later."""
+
+    code, name, http = 503002, "EngineNotReady", 503
+
+
 class DiskFull(ServerError):
     """The server's disk is nearly full, so nothing new is accepted; the operator must free space."""
 
@@ -237,6 +243,8 @@ class RunErrorType:
 
     meaning: str
     retry: bool = False
+    elsewhere: bool = False
+    """Whether it lies with the engine itself, so that the model's next engine may do better."""
 
 
 RUN_ERRORS: Mapping[str, RunErrorType] = {
@@ -256,7 +264,9 @@ RUN_ERRORS: Mapping[str, RunErrorType] = {
     # engine
     "not_understood": RunErrorType("The engine did not understand the prompt, or cannot do what it asks."),
     "engine_failed": RunErrorType("The engine raised an error."),
-    "engine_unavailable": RunErrorType("The engine could not be started on this worker.", retry=True),
+    "engine_unavailable": RunErrorType(
+        "The engine could not be started on this worker.", retry=True, elsewhere=True
+    ),
     "engine_crashed": RunErrorType("The process of the engine died.", retry=True),
     "out_of_memory": RunErrorType("The run needed more memory than there is.", retry=True),
     "deadline_exceeded": RunErrorType("The run took longer than the model allows.", retry=True),

@@ -49,6 +49,8 @@ EventKind = Literal["queued", "started", "progress", "log", "ended"]
 SHARE_PATTERN = re.compile(r"[0-9a-f]{32}")
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+FILE_ID = "file_"
+"""How the id of a stored file begins; its public name follows."""
 
 
 def new_id() -> str:
@@ -93,7 +95,7 @@ class StoredFile(msgspec.Struct, frozen=True):
     @property
     def id(self) -> str:
         """The id a caller may give as an input."""
-        return f"file_{self.name}"
+        return FILE_ID + self.name
 
 
 class NewJob(msgspec.Struct, frozen=True):
@@ -153,10 +155,14 @@ class Outcome(msgspec.Struct, frozen=True):
     notes: dict[str, Any] = {}
     failure: Failure | None = None
     retry: bool = False
+    forget: bool = False
+    """Whether the next attempt shall start without the memo of this one, perhaps on another engine."""
     run_s: float = 0.0
     """Seconds that the engine worked in this attempt."""
+    charged_usd: float | None = None
+    """What a provider charged for the run, if the engine says so."""
     cost_usd: float = 0.0
-    """What the run costs; set by the gateway from the model's price."""
+    """What the run costs; set by the gateway: what was charged, else by the model's price."""
 
 
 class LeaseRef(msgspec.Struct, frozen=True):
@@ -176,6 +182,8 @@ class Lease(msgspec.Struct, frozen=True):
     engine: str
     input: bytes
     started: bool
+    memo: str = ""
+    """What an earlier attempt wanted this one to know."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -194,6 +202,8 @@ class News(msgspec.Struct, frozen=True):
     token: str
     started: bool = False
     events: tuple[tuple[EventKind, dict[str, Any]], ...] = ()
+    memo: str | None = None
+    """What the next attempt at the job shall know; None leaves what is there."""
 
 
 class Renewal(msgspec.Struct, frozen=True):

@@ -38,6 +38,14 @@ class Register(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
 
 
+class Warm(msgspec.Struct, frozen=True):
+    """A model whose engine a worker shall load before it takes any job."""
+
+    model: str
+    engine: str
+    options: dict[str, Any]
+
+
 class Registered(msgspec.Struct, frozen=True):
     """The identity for this start, and the gateway's terms."""
 
@@ -46,6 +54,7 @@ class Registered(msgspec.Struct, frozen=True):
     fetch: FetchPolicy
     max_output_bytes: int = 256 * 2**20
     version: int = VERSION
+    warm: tuple[Warm, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -77,6 +86,10 @@ class Work(msgspec.Struct, frozen=True):
     accepts: tuple[str, ...]
     deadline_s: float
     started: bool
+    files_url: str = ""
+    """Where the gateway's stored files can be fetched by anybody, up to their name; empty: nowhere."""
+    memo: str = ""
+    """What an earlier attempt wanted this one to know."""
 
     @property
     def ref(self) -> LeaseRef:

@@ -45,6 +45,13 @@ class Price(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """An engine that can serve a model, and what it is told."""
+
+    engine: str
+    options: Mapping[str, Any] = {}
+
+
 class Model(msgspec.Struct, frozen=True):
     """One entry of the catalog. `id` is its path; the schemas are published exactly as they are kept."""
 
@@ -64,3 +71,14 @@ class Model(msgspec.Struct, frozen=True):
     max_attempts: int = 3
     cost: float = 1.0
     """Fair-share cost of one run, relative to other models served by the same workers."""
+    others: tuple[Choice, ...] = ()
+    """Engines that stand in when the first one is not ready, in order of preference."""
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Every engine that may serve it, the preferred one first."""
+        return (Choice(self.engine, self.options), *self.others)
+
+    def options_for(self, engine: str) -> Mapping[str, Any]:
+        """What that engine is told; nothing when the model no longer names it."""
+        return next((each.options for each in self.choices if each.engine == engine), {})

@@ -41,6 +41,12 @@ class Run:
     report: Callable[[float, str], None]
     """Told by `progress`; raises Stopped when the run shall stop."""
     say: Callable[[str], None]
+    urls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each file of `files`, a public URL under which others can fetch it, or "" where there is none."""
+    memo: str = ""
+    """What an earlier attempt at this job asked to remember; empty when there was nothing."""
+    note: Callable[[str], None] = lambda _: None
+    """Told by `remember`."""
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Report progress, 0 to 1, with a short message. Call it often: it is where a run can be stopped."""
@@ -49,6 +55,14 @@ class Run:
     def log(self, line: str) -> None:
         """Add a line to the job's events, for its caller to read."""
         self.say(line)
+
+    def remember(self, memo: str) -> None:
+        """Keep up to 4,096 characters with the job for its next attempt, which finds them in `memo`.
+
+        For engines that pass the work on: the id under which the other side knows it, so that a new attempt
+        resumes it instead of ordering (and paying for) it again. The last word counts.
+        """
+        self.note(memo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,8 @@ class Result:
     videos: tuple[Path, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What the engine understood and ignored: JSON values, never a URL, a path or a secret."""
+    cost_usd: float | None = None
+    """What a provider charged for the run, in US dollars; None: by the model's own price."""
 
 
 class Engine(Protocol):

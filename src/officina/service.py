@@ -17,13 +17,16 @@ from officina import catalog as catalogs
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
 from officina.examples import Examples
-from officina.fetch.address import Reach
+from officina.explain import did_you_mean
+from officina.fetch.address import Reach, is_local
 from officina.keyring import Keyring
 from officina.keys import mint
 from officina.link import FetchPolicy, Register
 from officina.metrics import Metrics
+from officina.model import Model
 from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
+from officina.readiness import Outages, Readiness, answering, for_worker
 from officina.sessions import Sessions
 from officina.settings import Settings
 from officina.store import Store
@@ -32,6 +35,8 @@ from officina.sweep import keep_sweeping
 
 MIB = 2**20
 DISK_FRESH_S = 1.0
+HEARD_S = 60.0
+"""A worker that was silent for longer does not count as being there."""
 
 
 @dataclass(slots=True)
@@ -41,6 +46,8 @@ class Member:
     id: str
     said: Register
     seen_at: float
+    claimed: bool = False
+    """Whether it has asked for work: before that it may still be loading."""
 
 
 class Budget:
@@ -75,6 +82,7 @@ class Gateway:
     intake: Intake
     bodies: Budget
     metrics: Metrics = field(default_factory=Metrics)
+    outages: Outages = field(default_factory=Outages)
     started_at: float = field(default_factory=time.time)
     members: dict[str, Member] = field(default_factory=dict)
     stopping: bool = False
@@ -90,13 +98,31 @@ class Gateway:
         return "__Host-officina" if url.scheme == "https" else f"officina_{url.port or 80}"
 
     def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
-        """The models that a worker with these engines can run."""
-        models = (entry.model for entry in self.catalog.entries.values())
-        return [Want(m.id, m.engine, m.id in warm) for m in models if m.engine in engines]
+        """The models that a worker with these engines shall run, and with which of them."""
+        offered = self.offered()
+        models = [entry.model for entry in self.catalog.entries.values()]
+        chosen = [(model, for_worker(model, self.outages, offered, engines)) for model in models]
+        return [Want(model.id, each.engine, model.id in warm) for model, each in chosen if each]
+
+    def served_by(self, engines: Sequence[str]) -> list[str]:
+        """The ids of the models that these engines can run, whoever is preferred at the moment."""
+        models = [entry.model for entry in self.catalog.entries.values()]
+        return [model.id for model in models if any(each.engine in engines for each in model.choices)]
 
     def engines(self) -> list[str]:
         """The engines that some model is served by."""
-        return sorted({entry.model.engine for entry in self.catalog.entries.values()})
+        models = [entry.model for entry in self.catalog.entries.values()]
+        return sorted({each.engine for model in models for each in model.choices})
+
+    def offered(self) -> set[str]:
+        """The engines of the workers that were heard of lately and take jobs."""
+        now = time.time()
+        there = [each for each in self.members.values() if each.claimed and now - each.seen_at < HEARD_S]
+        return {engine for member in there for engine in member.said.engines}
+
+    def readiness(self, model: Model) -> Readiness:
+        """Which engine answers for a model now, or why none does."""
+        return answering(model, self.outages, self.offered())
 
     def fetch_policy(self) -> FetchPolicy:
         """What workers may fetch, by the operator's settings."""
@@ -106,6 +132,13 @@ class Gateway:
             max_file_bytes=self.settings.max_upload_mb * MIB,
             total_timeout_s=self.settings.fetch_timeout_s,
         )
+
+    @property
+    def public_files_url(self) -> str:
+        """Where anybody can fetch our files, up to their name; empty when nobody outside can."""
+        url = urlsplit(self.public_url)
+        public = url.scheme == "https" and not is_local(url.hostname or "")
+        return f"{self.public_url}/files/" if public else ""
 
     def check_disk(self) -> None:
         """Raise DiskFull when less is free than the reserve, before anything is written."""
@@ -180,11 +213,15 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
 
 def load_catalog(settings: Settings) -> Catalog:
     """The shipped models, the operator's folders, and the operator's choice of engines."""
-    folders = [Path(each) for each in settings.models]
-    missing = next((folder for folder in folders if not folder.is_dir()), None)
+    missing = next((folder for folder in settings.models if not Path(folder).is_dir()), None)
     if missing:
         raise SettingsError(f"models names the folder {missing}, which does not exist.")
-    return catalogs.load([catalogs.SHIPPED, *folders], settings.engines)
+    catalog = catalogs.load(catalogs.folders(settings.models), settings.engines)
+    unknown = next((each for each in settings.warm if catalog.get(each) is None), None)
+    if unknown:
+        hint = did_you_mean(unknown, catalog.entries)
+        raise SettingsError(f"warm names {unknown!r}, which is not a model here{hint}")
+    return catalog
 
 
 async def first_key(data: Path, queue: Queue) -> str:

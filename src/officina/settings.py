@@ -29,10 +29,16 @@ SECRET = frozenset({"database"})
 
 
 class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The operator's choice of what serves a model: `[engines."bytedance/dreamina-4-0/edit"]`."""
+    """The operator's choice of what serves a model: `[engines."bytedance/dreamina-4-0/edit"]`.
+
+    A list of them, `[[engines."…"]]`, is in order of preference: the next one answers while one is not ready.
+    """
 
     engine: str
     options: dict[str, Any] = {}
+
+
+EngineChoices = EngineChoice | list[EngineChoice]
 
 
 def setting(default: Any, help: str) -> Any:  # noqa: A002
@@ -51,7 +57,16 @@ class Settings:
     port: int = setting(8000, "Port to listen on; 0 takes a free one.")
     public_url: str = setting("", "The URL that callers use, for absolute links and the Host check.")
     models: tuple[str, ...] = setting((), "Further folders of models, added to the shipped ones.")
-    engines: dict[str, EngineChoice] = setting({}, "Which engine serves a model, and its options.")
+    engines: dict[str, EngineChoices] = setting(
+        {}, "Which engine serves a model, and its options; or several, in order of preference."
+    )
+    fall_over_paid: bool = setting(
+        False, "Let the next engine take over even when a run may have begun to cost money."
+    )
+    when_not_ready: str = setting(
+        "queue", "What a submit does while no engine of its model is ready: `queue`, or `refuse` with 503."
+    )
+    warm: tuple[str, ...] = setting((), "Models whose engines workers load before they take any job.")
     workers: int = setting(1, "Worker processes that serve starts on this machine.")
     slots: int = setting(1, "Concurrent runs in each of them.")
     lease_s: float = setting(30.0, "How long a silent worker keeps a job, in seconds.")
@@ -95,6 +110,7 @@ class Settings:
         _at_least(self, 1, "slots", "max_waiting", "max_body_mb", "max_upload_mb", "max_inflight_mb")
         _at_least(self, 0.01, "session_days")
         _at_least(self, 0.5, "lease_s", "child_idle_s", "fetch_timeout_s")
+        _one_of(self, "when_not_ready", "queue", "refuse")
         _one_of(self, "log_format", "auto", "console", "json")
         _one_of(self, "log_level", "debug", "info", "warning", "error")
 

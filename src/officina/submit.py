@@ -26,13 +26,12 @@ from officina.errors import (
     UnknownModel,
 )
 from officina.fetch.data_uri import is_data_uri, read_data_uri
-from officina.job import Level, NewJob, StoredFile, Submitted, new_id, new_secret
+from officina.job import FILE_ID, Level, NewJob, StoredFile, Submitted, new_id, new_secret
 from officina.keys import Key
 from officina.picture import sniff
 from officina.queue.protocol import Queue
 from officina.store import Store
 
-FILE_ID = "file_"
 UNTYPED = ("application/octet-stream", ".bin")
 
 

@@ -33,11 +33,15 @@ from officina_client.values import (
     FileRef,
     Key,
     ModelInfo,
+    Record,
     RequestSummary,
     Result,
     RunProblem,
+    Share,
     Status,
     Submitted,
+    UsageRow,
+    Worker,
 )
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "NotFound",
     "OfficinaApiError",
     "QueueFull",
+    "Record",
     "RequestHandle",
     "RequestSummary",
     "Result",
@@ -65,7 +70,10 @@ __all__ = [
     "RunProblem",
     "ServerProblem",
     "SetupProblem",
+    "Share",
     "Status",
     "Submitted",
+    "UsageRow",
     "WaitTimeout",
+    "Worker",
 ]

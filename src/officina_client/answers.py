@@ -18,11 +18,15 @@ from officina_client.values import (
     FileRef,
     Key,
     ModelInfo,
+    Record,
     RequestSummary,
     Result,
     RunProblem,
+    Share,
     Status,
     Submitted,
+    UsageRow,
+    Worker,
 )
 
 _STATUS_WORDS = {"canceled": "cancelled", "error": "failed", "queued": "in_queue", "running": "in_progress"}
@@ -121,6 +125,45 @@ def file_ref(answer: Answer) -> FileRef:
     )
 
 
+def record(answer: Answer) -> Record:
+    """Read the whole record of a request."""
+    raw = object_of(answer)
+    output, asked, share = raw.get("output"), raw.get("input"), raw.get("share")
+    return Record(
+        request_id=need(raw, "request_id"),
+        model_id=text(raw, "model_id"),
+        status=need(raw, "status").lower(),
+        input=asked if isinstance(asked, Mapping) else {},
+        engine=text(raw, "engine"),
+        images=_files(output, "image"),
+        videos=_files(output, "video"),
+        error=_run_problem(raw.get("error")),
+        attempts=_whole(raw, "attempts") or 0,
+        share_url=text(share, "url") if isinstance(share, Mapping) else None,
+        created_at=moment(raw, "created_at"),
+        started_at=moment(raw, "started_at"),
+        finished_at=moment(raw, "finished_at"),
+        expires_at=moment(raw, "expires_at"),
+        raw=raw,
+    )
+
+
+def share(answer: Answer) -> Share:
+    """Read the answer to a share."""
+    raw = object_of(answer)
+    return Share(need(raw, "token"), need(raw, "url"), text(raw, "result_url"), raw)
+
+
+def usage(answer: Answer) -> tuple[UsageRow, ...]:
+    """Read the rows of the usage."""
+    return tuple(_usage_row(item) for item in objects(object_of(answer), "rows"))
+
+
+def workers(answer: Answer) -> tuple[Worker, ...]:
+    """Read the list of workers."""
+    return tuple(_worker(item) for item in objects(object_of(answer), "workers"))
+
+
 def request_page(answer: Answer) -> tuple[list[RequestSummary], str | None]:
     """Read one page of requests and the cursor of the next."""
     raw = object_of(answer)
@@ -197,6 +240,41 @@ def _summary(raw: Mapping[str, Any]) -> RequestSummary:
         finished_at=moment(raw, "finished_at"),
         raw=raw,
     )
+
+
+def _usage_row(raw: Mapping[str, Any]) -> UsageRow:
+    return UsageRow(
+        day=text(raw, "day"),
+        model_id=text(raw, "model_id"),
+        key_id=text(raw, "key_id"),
+        key_name=text(raw, "key_name"),
+        runs=_whole(raw, "runs") or 0,
+        succeeded=_whole(raw, "succeeded") or 0,
+        failed=_whole(raw, "failed") or 0,
+        cancelled=_whole(raw, "cancelled") or 0,
+        outputs=_whole(raw, "outputs") or 0,
+        run_s=number(raw, "run_s") or 0.0,
+        cost_usd=number(raw, "cost_usd") or 0.0,
+        raw=raw,
+    )
+
+
+def _worker(raw: Mapping[str, Any]) -> Worker:
+    return Worker(
+        worker_id=need(raw, "worker_id"),
+        name=text(raw, "name") or "",
+        engines=strings(raw.get("engines")),
+        slots=_whole(raw, "slots"),
+        is_heard=raw.get("is_heard") is True,
+        last_seen_at=moment(raw, "last_seen_at"),
+        running=tuple(need(run, "request_id") for run in objects(raw, "running")),
+        raw=raw,
+    )
+
+
+def _whole(raw: Mapping[str, Any], name: str) -> int | None:
+    value = number(raw, name)
+    return None if value is None else int(value)
 
 
 def _model(raw: Mapping[str, Any]) -> ModelInfo:

@@ -22,10 +22,14 @@ from officina_client.values import (
     FileRef,
     Key,
     ModelInfo,
+    Record,
     RequestSummary,
     Result,
+    Share,
     Status,
     Submitted,
+    UsageRow,
+    Worker,
 )
 
 
@@ -143,12 +147,37 @@ class AsyncClient:
         *,
         model: str | None = None,
         state: str | None = None,
+        search: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> AsyncGenerator[RequestSummary, None]:
         """See `Client.requests`."""
-        query = {"model": model, "state": state, "cursor": cursor}
+        query = {"model": model, "state": state, "search": search, "cursor": cursor}
         return self._driver.iterate(protocol.requests(self._server, query, limit))
+
+    async def record(self, request_id: str) -> Record:
+        """See `Client.record`."""
+        return await self._driver.run(protocol.record(self._server, request_id))
+
+    async def share(self, request_id: str) -> Share:
+        """See `Client.share`."""
+        return await self._driver.run(protocol.share(self._server, request_id))
+
+    async def unshare(self, request_id: str) -> None:
+        """See `Client.unshare`."""
+        await self._driver.run(protocol.unshare(self._server, request_id))
+
+    async def usage(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        group: Sequence[str] = ("day", "model", "key"),
+        key_id: str | None = None,
+    ) -> tuple[UsageRow, ...]:
+        """See `Client.usage`."""
+        query = {"from": since, "to": until, "group": ",".join(group), "key_id": key_id}
+        return await self._driver.run(protocol.usage(self._server, query))
 
     # files
 
@@ -204,6 +233,10 @@ class AsyncClient:
         """See `Client.revoke_key`."""
         await self._driver.run(protocol.revoke_key(self._server, key_id, cancel_waiting))
 
+    async def workers(self) -> tuple[Worker, ...]:
+        """See `Client.workers`."""
+        return await self._driver.run(protocol.workers(self._server))
+
     async def call(
         self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: Any = None
     ) -> Any:
@@ -257,3 +290,15 @@ class AsyncRequestHandle:
     async def delete(self) -> None:
         """See `Client.delete`."""
         await self._client.delete(self.request_id)
+
+    async def record(self) -> Record:
+        """See `Client.record`."""
+        return await self._client.record(self.request_id)
+
+    async def share(self) -> Share:
+        """See `Client.share`."""
+        return await self._client.share(self.request_id)
+
+    async def unshare(self) -> None:
+        """See `Client.unshare`."""
+        await self._client.unshare(self.request_id)

@@ -22,10 +22,14 @@ from officina_client.values import (
     FileRef,
     Key,
     ModelInfo,
+    Record,
     RequestSummary,
     Result,
+    Share,
     Status,
     Submitted,
+    UsageRow,
+    Worker,
 )
 
 
@@ -171,12 +175,37 @@ class Client:
         *,
         model: str | None = None,
         state: str | None = None,
+        search: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Generator[RequestSummary, None, None]:
-        """Iterate over the key's requests, newest first: `limit` of them, or all."""
-        query = {"model": model, "state": state, "cursor": cursor}
+        """Iterate over the key's requests, newest first: `limit` of them, or all. `search` is for prompts."""
+        query = {"model": model, "state": state, "search": search, "cursor": cursor}
         return self._driver.iterate(protocol.requests(self._server, query, limit))
+
+    def record(self, request_id: str) -> Record:
+        """Give everything that is kept of a request, its input too. Raises NotFound."""
+        return self._driver.run(protocol.record(self._server, request_id))
+
+    def share(self, request_id: str) -> Share:
+        """Let whoever has the link see the result. Raises NotFound, or Conflict when it has not succeeded."""
+        return self._driver.run(protocol.share(self._server, request_id))
+
+    def unshare(self, request_id: str) -> None:
+        """Make a result private again; one that was not shared stays as it is. Raises NotFound."""
+        self._driver.run(protocol.unshare(self._server, request_id))
+
+    def usage(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        group: Sequence[str] = ("day", "model", "key"),
+        key_id: str | None = None,
+    ) -> tuple[UsageRow, ...]:
+        """Give what was used between two days (ISO 8601, both included); by default the last 30."""
+        query = {"from": since, "to": until, "group": ",".join(group), "key_id": key_id}
+        return self._driver.run(protocol.usage(self._server, query))
 
     # files
 
@@ -241,6 +270,10 @@ class Client:
         """Revoke a key at once; what it has waiting still runs, unless told otherwise. Raises NotFound."""
         self._driver.run(protocol.revoke_key(self._server, key_id, cancel_waiting))
 
+    def workers(self) -> tuple[Worker, ...]:
+        """Give the workers of the server, and what they run."""
+        return self._driver.run(protocol.workers(self._server))
+
     def call(
         self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: Any = None
     ) -> Any:
@@ -297,3 +330,15 @@ class RequestHandle:
     def delete(self) -> None:
         """See `Client.delete`."""
         self._client.delete(self.request_id)
+
+    def record(self) -> Record:
+        """See `Client.record`."""
+        return self._client.record(self.request_id)
+
+    def share(self) -> Share:
+        """See `Client.share`."""
+        return self._client.share(self.request_id)
+
+    def unshare(self) -> None:
+        """See `Client.unshare`."""
+        self._client.unshare(self.request_id)

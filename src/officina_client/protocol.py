@@ -17,7 +17,18 @@ from officina_client.fields import json_of
 from officina_client.refusals import raise_for
 from officina_client.retry import exchange, retrying
 from officina_client.server import Server, json_bytes, key_path, model_path, request_path
-from officina_client.values import CancelOutcome, Key, ModelInfo, Result, Status, Submitted
+from officina_client.values import (
+    CancelOutcome,
+    Key,
+    ModelInfo,
+    Record,
+    Result,
+    Share,
+    Status,
+    Submitted,
+    UsageRow,
+    Worker,
+)
 
 MAX_WAIT_S = 60
 """The longest wait that a server grants in one call."""
@@ -73,6 +84,34 @@ def cancel(server: Server, request_id: str, force: bool = False) -> Flow[CancelO
 def delete(server: Server, request_id: str) -> Flow[None]:
     """Remove an ended request and its files."""
     yield from about(request_id, _remove(server, request_path(request_id)))
+
+
+def record(server: Server, request_id: str) -> Flow[Record]:
+    """Ask for everything that is kept of a request."""
+    call = server.call("GET", request_path(request_id))
+    return answers.record((yield from about(request_id, exchange(call, server.retry))))
+
+
+def share(server: Server, request_id: str) -> Flow[Share]:
+    """Share a result. A second share gives the same link, so it may be repeated."""
+    call = replace(server.call("POST", request_path(request_id, "/share")), is_repeatable=True)
+    return answers.share((yield from about(request_id, exchange(call, server.retry))))
+
+
+def unshare(server: Server, request_id: str) -> Flow[None]:
+    """Take a share back."""
+    call = replace(server.call("DELETE", request_path(request_id, "/share")), is_repeatable=True)
+    yield from about(request_id, exchange(call, server.retry))
+
+
+def usage(server: Server, query: Mapping[str, object]) -> Flow[tuple[UsageRow, ...]]:
+    """Ask for the usage between two days."""
+    return answers.usage((yield from exchange(server.call("GET", "/v1/usage", query), server.retry)))
+
+
+def workers(server: Server) -> Flow[tuple[Worker, ...]]:
+    """Ask for the workers."""
+    return answers.workers((yield from exchange(server.call("GET", "/v1/workers"), server.retry)))
 
 
 def requests(server: Server, query: Mapping[str, str | None], limit: int | None = None) -> Flow[None]:

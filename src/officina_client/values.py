@@ -162,6 +162,71 @@ class RequestSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """All that a server keeps of a request; `input` can be submitted again."""
+
+    request_id: str
+    model_id: str | None
+    status: str
+    input: Raw = field(default_factory=dict)
+    engine: str | None = None
+    images: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
+    error: RunProblem | None = None
+    attempts: int = 0
+    share_url: str | None = None
+    """The link by which anybody may see the result; None while it is private."""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    raw: Raw = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A link to a result: `url` is a page, `result_url` the same as JSON; neither needs a key."""
+
+    token: str
+    url: str
+    result_url: str | None = None
+    raw: Raw = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Sums over runs; what was not grouped by is None. `run_s` is engine time in seconds."""
+
+    day: str | None = None
+    model_id: str | None = None
+    key_id: str | None = None
+    key_name: str | None = None
+    runs: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    outputs: int = 0
+    run_s: float = 0.0
+    cost_usd: float = 0.0
+    raw: Raw = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker of the server, and the ids of the requests that it holds."""
+
+    worker_id: str
+    name: str = ""
+    engines: tuple[str, ...] = ()
+    slots: int | None = None
+    is_heard: bool = False
+    """Whether it was heard of in the last minute."""
+    last_seen_at: datetime | None = None
+    running: tuple[str, ...] = ()
+    raw: Raw = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """One entry of the catalogue. `input_schema` is None unless it was asked for."""
 

@@ -200,7 +200,7 @@ def test_the_tries_end_and_the_last_error_is_raised_with_the_request_id(
 def test_a_server_that_is_not_there_is_told_apart(connect: Any, server: PretendServer) -> None:
     client = connect("http://127.0.0.1:1", "k")
 
-    with pytest.raises(oc.ConnectionProblem, match="is the server running") as caught:
+    with pytest.raises(oc.ConnectionProblem, match="see that the server runs") as caught:
         client.submit(MODEL, INPUT)
 
     assert not caught.value.sent

@@ -31,6 +31,8 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent / "road"))
 from road_server import Server, start
 
+REST_S = 900.0
+"""How long all may take to end afterwards: a job that was hit many times waits minutes for its next try."""
 SUBMITTERS = 3
 POLLERS = 2
 ROLES = {"gateway": 1, "worker": 2, "child": 4}
@@ -196,7 +198,7 @@ class Suite:
         outcomes: Counter[str] = Counter()
         lost = not_ended = several = repeated = 0
         with self._client() as http:
-            end = time.monotonic() + 120
+            end = time.monotonic() + REST_S
             for request_id in self.seen.acknowledged:
                 answer = http.get(f"/v1/requests/{request_id}/result")
                 while answer.is_success and "finished_at" not in answer.json() and time.monotonic() < end:

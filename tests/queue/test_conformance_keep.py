@@ -269,6 +269,23 @@ async def test_only_the_owner_and_the_admin_delete(queue: Queue) -> None:
     assert await queue.delete(second.id, None) == ()
 
 
+async def test_an_output_that_another_job_needs_stays_until_that_has_ended(
+    queue: Queue, clock: Clock
+) -> None:
+    made = await ended_job(queue, outcome=Outcome("succeeded", (output(0), output(1))))
+    needed, other = public_names(made)
+    waiting = await submit(queue, pins=(needed,))
+    assert await queue.delete(made.id, "ada") == (f"jobs/{made.id}/1/1.png",)
+    with pytest.raises(UnknownFile):
+        await queue.file(other)
+    clock.forward(RETENTION_S + 1)
+    assert (await queue.sweep()).store_keys == ()
+    assert (await queue.file(needed)).store_key == f"jobs/{made.id}/1/0.png"
+    await queue.cancel(waiting, "ada")
+    clock.forward(RETENTION_S + 1)
+    assert f"jobs/{made.id}/1/0.png" in (await queue.sweep()).store_keys
+
+
 async def test_deleting_leaves_the_usage(queue: Queue) -> None:
     job = await ended_job(queue)
     await queue.delete(job.id, "ada")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from queue_implementations import OpenQueue
 from queue_scene import (
@@ -23,7 +24,7 @@ from queue_scene import (
 
 from officina.errors import LeaseLost
 from officina.job import Lease, LeaseRef, Renewal, new_secret
-from officina.queue.protocol import Queue, Taker
+from officina.queue.protocol import Queue, Taker, Want
 
 STRANGER = "0" * 32
 
@@ -366,3 +367,39 @@ async def test_a_worker_that_was_declared_dead_has_lost_its_lease(queue: Queue, 
     with pytest.raises(LeaseLost):
         await queue.finish(ref(lease), outcome)
     assert await state_of(queue, job_id) == "queued"
+
+
+# What one attempt leaves for the next
+
+
+async def test_a_memo_is_kept_for_the_next_attempt(queue: Queue) -> None:
+    await submit(queue)
+    first = await claim_one(queue)
+    assert first.memo == ""
+    await queue.renew("worker-1", [news(first, memo="order 7")])
+    await queue.renew("worker-1", [news(first)])
+    assert (await queue.leased(ref(first))).memo == "order 7", "news without a memo leaves it alone"
+    await queue.hand_back([ref(first)])
+    assert (await claim_one(queue)).memo == "order 7"
+
+
+async def test_what_has_a_memo_stays_with_the_engine_that_left_it(queue: Queue) -> None:
+    await submit(queue)
+    first = await claim_one(queue)
+    await queue.renew("worker-1", [news(first, memo="order 7")])
+    await queue.hand_back([ref(first)])
+    (second,) = await queue.claim(Taker("worker-1", new_secret()), [Want(want().model, "another")])
+    assert second.engine == first.engine == "collage"
+
+
+async def test_an_outcome_may_forget_the_memo_and_free_the_job_for_another_engine(
+    queue: Queue, clock: Clock
+) -> None:
+    await submit(queue)
+    first = await claim_one(queue)
+    await queue.renew("worker-1", [news(first, memo="order 7")])
+    await queue.finish(ref(first), msgspec.structs.replace(TRY_AGAIN, forget=True))
+    clock.forward(60)
+    await queue.sweep()
+    (second,) = await queue.claim(Taker("worker-1", new_secret()), [Want(want().model, "another")])
+    assert (second.engine, second.memo) == ("another", "")

@@ -18,21 +18,22 @@ OLD = {
     "of a file": ("succeeded", {"image": "file_0b0a7", "mask": "https://example.org/b.png", "prompt": "red"}),
     "empty": ("cancelled", {}),
 }
-"""Jobs of a database of version 1: their state and what was asked."""
+"""Jobs of an old database: their state and what was asked."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A database as the first version wrote it, with jobs in it, one of which is not JSON."""
+@pytest.fixture(params=range(1, VERSION))
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A database as each older version wrote it, with jobs in it, one of which is not JSON."""
     path = tmp_path / "officina.db"
     db = apsw.Connection(str(path))
     db.execute("PRAGMA journal_mode = WAL").fetchall()
-    db.execute(sql.script("sqlite-1"))
+    for version in range(1, request.param + 1):
+        db.execute(sql.script(f"sqlite-{version}"))
     for job_id, (state, asked) in OLD.items():
         _insert(db, job_id, state, msgspec.json.encode(asked))
     _insert(db, "garbled", "failed", b"{not json")
     db.execute("INSERT INTO usage VALUES ('2026-11-01', 'studio/canvas/edit', 'ada', 1, 0, 0, 1, 2.5, 0.1)")
-    db.pragma("user_version", 1)
+    db.pragma("user_version", request.param)
     db.close()
     return path
 
@@ -50,7 +51,7 @@ def open_it(path: Path) -> SqliteQueue:
     return open_sqlite(path, TERMS, Clock())
 
 
-async def test_a_database_of_version_1_is_brought_up_to_date_with_all_that_it_holds(path: Path) -> None:
+async def test_an_old_database_is_brought_up_to_date_with_all_that_it_holds(path: Path) -> None:
     queue = open_it(path)
     assert queue._tx.db.pragma("user_version") == VERSION
     assert {job.id: job.state for job in await all_jobs(queue)} == {
@@ -97,13 +98,13 @@ async def test_an_upgrade_is_done_once(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_an_upgrade_that_breaks_off_leaves_the_old_version(path: Path) -> None:
+def test_a_step_that_breaks_off_leaves_the_version_before_it(path: Path) -> None:
     db = apsw.Connection(str(path))
     db.execute("CREATE TABLE shares (squatter INTEGER)")
     db.close()
     with pytest.raises(apsw.SQLError):
         open_it(path)
     db = apsw.Connection(str(path))
-    assert db.pragma("user_version") == 1
+    assert db.pragma("user_version") == VERSION - 1
     assert "words" not in {row[1] for row in db.execute("PRAGMA table_info(jobs)")}
     db.close()

@@ -49,6 +49,16 @@ class Echo:
             os._exit(3)
         return self._copy(run)
 
+    def _order(self, run: Run) -> Result:
+        """Order from somebody who charges, and die before the delivery; then resume the same order."""
+        if not run.memo:
+            run.remember(f"order {run.job_id[-4:]} of attempt {run.attempt}")
+            run.progress(0.5, "ordered")
+            time.sleep(0.5)
+            os._exit(3)
+        notes = {"resumed": run.memo, "addresses": [len(each) for each in run.urls.get("image_urls", ())]}
+        return Result(images=_pictures(run, 1), notes=notes, cost_usd=0.07)
+
     def _hang(self, run: Run) -> Result:
         while True:
             time.sleep(1)
@@ -60,6 +70,33 @@ class Echo:
             run.progress(1 - left / seconds, "passing time")
             time.sleep(min(0.02, left))
         run.progress(1.0, "done")
+
+
+class Down(Echo):
+    """Cannot be reached; with the option `orders`, only after something was ordered."""
+
+    def run(self, run: Run) -> Result:
+        if self.options.get("orders"):
+            run.remember("order 1")
+        raise RunError("engine_unavailable", "The other side is down.", retry=False)
+
+
+class Unloadable:
+    """Cannot even be loaded."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        raise RunError("engine_unavailable", "The weights are not here.")
+
+
+class Warm(Echo):
+    """Says when it was loaded."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._loaded_at = time.time()
+
+    def run(self, run: Run) -> Result:
+        return Result(images=_pictures(run, 1), notes={"loaded_at": self._loaded_at})
 
 
 def _pictures(run: Run, count: int) -> tuple[Path, ...]:

@@ -6,7 +6,7 @@ A frame is a length of four bytes, big end first, and a message in MessagePack.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, get_args
 
 import msgspec
 
@@ -31,6 +31,8 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     input: dict[str, Any]
     files: dict[str, tuple[str, ...]]
     scratch: str
+    urls: dict[str, tuple[str, ...]] = {}
+    memo: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -54,12 +56,19 @@ class Log(msgspec.Struct, frozen=True, tag=True):
     line: str
 
 
+class Memo(msgspec.Struct, frozen=True, tag=True):
+    """From the child: what the next attempt at this job shall know."""
+
+    text: str
+
+
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """From the child: the run made these files."""
+    """From the child: the run made these files; `cost_usd` is what a provider charged for it."""
 
     images: tuple[str, ...]
     videos: tuple[str, ...]
     notes: dict[str, Any]
+    cost_usd: float | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -79,15 +88,26 @@ class Halted(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = Load | Start | Stop
-Report = Loaded | Progress | Log | Done | Failed | Halted
+Said = Progress | Log | Memo
+Report = Loaded | Said | Done | Failed | Halted
 State = Literal["new", "loading", "ready", "running", "stopping", "failed"]
 
 MOVES: Mapping[State, Mapping[type[Command | Report], State]] = {
     "new": {Load: "loading"},
     "loading": {Loaded: "ready", Failed: "failed"},
     "ready": {Start: "running", Stop: "ready"},  # a Stop may cross the end of its run
-    "running": {Progress: "running", Log: "running", Stop: "stopping", Done: "ready", Failed: "ready"},
-    "stopping": {Progress: "stopping", Log: "stopping", Done: "ready", Failed: "ready", Halted: "ready"},
+    "running": {
+        **dict.fromkeys(get_args(Said), "running"),
+        Stop: "stopping",
+        Done: "ready",
+        Failed: "ready",
+    },
+    "stopping": {
+        **dict.fromkeys(get_args(Said), "stopping"),
+        Done: "ready",
+        Failed: "ready",
+        Halted: "ready",
+    },
     "failed": {},
 }
 """In each state of a child, the messages that may come, either way, and the state that follows."""

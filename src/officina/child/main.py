@@ -29,9 +29,11 @@ from officina.child.frames import (
     Load,
     Loaded,
     Log,
+    Memo,
     OutOfTurn,
     Progress,
     Report,
+    Said,
     Start,
     State,
     Stop,
@@ -47,6 +49,7 @@ from officina.run import Engine, Result, Run, Stopped
 
 MAX_LINE_CHARS = 2000
 MAX_NOTES_BYTES = 2**16
+MAX_MEMO_CHARS = 4096
 MAX_INT = 2**53
 
 
@@ -143,6 +146,9 @@ class Child:
             scratch=Path(order.scratch),
             report=partial(self._progress, order),
             say=partial(self._log, order),
+            urls=order.urls,
+            memo=order.memo,
+            note=partial(self._remember, order),
         )
 
     def _progress(self, order: Start, fraction: float, message: str) -> None:
@@ -154,7 +160,12 @@ class Child:
     def _log(self, order: Start, line: str) -> None:
         self._mention(order, Log(_text(line)[:MAX_LINE_CHARS]))
 
-    def _mention(self, order: Start, report: Progress | Log) -> None:
+    def _remember(self, order: Start, memo: str) -> None:
+        if len(memo) > MAX_MEMO_CHARS:
+            raise ValueError(f"a memo of {len(memo)} characters is longer than {MAX_MEMO_CHARS}")
+        self._mention(order, Memo(_text(memo)))
+
+    def _mention(self, order: Start, report: Said) -> None:
         """Pass on what is said of the current run; a thread left behind may still talk of an earlier one."""
         with self._turn:
             if order is self._current and self._state in {"running", "stopping"}:
@@ -193,7 +204,10 @@ def _done(result: object) -> Report:
     notes = publishable(result.notes)
     if len(msgspec.json.encode(notes)) > MAX_NOTES_BYTES:
         return _bug(f"its notes are longer than {MAX_NOTES_BYTES} bytes", "")
-    return Done(tuple(map(str, result.images)), tuple(map(str, result.videos)), notes)
+    cost = result.cost_usd
+    if cost is not None and not (math.isfinite(cost) and cost >= 0):
+        return _bug(f"it says that the run cost {cost} dollars", "")
+    return Done(tuple(map(str, result.images)), tuple(map(str, result.videos)), notes, cost)
 
 
 def _failed(error: RunError) -> Failed:

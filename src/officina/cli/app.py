@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Entry] = {
     "delete": Entry("requests", _RUNS),
     "requests": Entry("requests", _RUNS),
     "models": Entry("models", _SERVER),
+    "engines": Entry("engines", _SERVER),
     "keys": Entry("keys", _SERVER),
     "worker": Entry("worker", _SERVER),
     "doctor": Entry("doctor", _SERVER),

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from officina.cli import folder, target
+from officina.model import Model
 from officina.settings import Settings
 
 Grade = Literal["ok", "warn", "fail"]
@@ -117,20 +118,30 @@ def _digest(path: Path) -> str:
 def catalog(settings: Settings) -> Findings:
     """The models, and whether an engine serves each."""
     from officina import catalog as catalogs
-    from officina import engines
     from officina.errors import OfficinaError
 
     try:
-        found = catalogs.load((catalogs.SHIPPED, *map(Path, settings.models)), settings.engines)
+        found = catalogs.load(catalogs.folders(settings.models), settings.engines)
     except OfficinaError as error:
         yield Finding("Catalog", "fail", error.message)
         return
     yield Finding("Catalog", "ok", f"{len(found.entries)} models")
-    here = engines.available()
     for entry in found.entries.values():
-        if entry.model.engine not in here and ":" not in entry.model.engine:
-            text = f"{entry.model.id} is served by {entry.model.engine}, which is not installed here"
-            yield Finding("Engine", "warn", text, "A worker elsewhere must have it, or its requests wait.")
+        yield _answering(entry.model)
+
+
+def _answering(model: Model) -> Finding:
+    """Which engine of a model would answer on this machine, and what those lack that would be preferred."""
+    from officina import engines
+
+    lacks = [(each.engine, engines.lacking(each.engine, each.options)) for each in model.choices]
+    able = next((engine for engine, lack in lacks if not lack), None)
+    reasons = "; ".join(f"{engine}: {lack}" for engine, lack in lacks if lack)
+    if able is None:
+        hint = "A worker elsewhere must have it, or its requests wait."
+        return Finding("Engine", "warn", f"nothing here can run {model.id} ({reasons})", hint)
+    text = f"{able} answers for {model.id}" + (f" ({reasons})" if reasons else "")
+    return Finding("Engine", "warn" if reasons else "ok", text)
 
 
 def data(settings: Settings) -> Findings:

@@ -55,8 +55,7 @@ def _local(config: Path | None) -> list[Mapping[str, Any]]:
     from officina.settings import load
 
     settings = load(config=config).settings
-    folders = (catalog.SHIPPED, *map(Path, settings.models))
-    found = catalog.load(folders, settings.engines).entries.values()
+    found = catalog.load(catalog.folders(settings.models), settings.engines).entries.values()
     return [catalog.published(entry, target.address_of(settings), include_schema=True) for entry in found]
 
 
@@ -121,10 +120,10 @@ def check(
     """Check the shipped models, and those of the folders, without a server; exits with 1 on findings."""
     with show.screen(as_json) as screen:
         from officina import catalog, catalog_lint
-        from officina.engines import ENGINES
+        from officina.engines import known as known_engines
         from officina.picture import PROBED
 
-        known = catalog_lint.Known(engines=ENGINES.keys(), formats=PROBED)
+        known = catalog_lint.Known(engines=known_engines().keys(), formats=PROBED)
         roots = (catalog.SHIPPED, *(folders or ()))
         findings = [finding for root in roots for finding in catalog_lint.lint(root, known)]
         count = sum(len(catalog.find(root)) for root in roots if root.is_dir()) if not findings else 0

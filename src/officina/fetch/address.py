@@ -109,6 +109,14 @@ def forbidden(address: IPAddress) -> str | None:
     return kind or (None if address in _GLOBAL_V6 else _RESERVED)
 
 
+def is_local(host: str) -> bool:
+    """Whether a host is named so that only this machine or network can mean it; nothing is looked up."""
+    try:
+        return forbidden(parse_address(host)) is not None
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan"))
+
+
 def parse_address(text: str) -> IPAddress:
     """Read an address as a resolver gives it; a scope such as `%eth0` is kept."""
     return ip_address(text)

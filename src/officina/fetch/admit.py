@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from officina.errors import RunError
+from officina.job import FILE_ID
 from officina.model import MediaField, MediaKind, MediaRule, Metric, Operator
 from officina.picture import (
     PROBED,
@@ -79,6 +80,17 @@ def wanted_files(
         for number, field in enumerate(media)
         for index, source in enumerate(_sources(values.get(field.name)))
     )
+
+
+def public_urls(wanted: Iterable[Wanted], files_url: str) -> dict[str, tuple[str, ...]]:
+    """For each file of a field, where anybody can fetch it; "" for those that only this server can read."""
+    grouped: dict[str, tuple[str, ...]] = {}
+    for each in wanted:
+        url = each.source if each.source.startswith("https://") else ""
+        if files_url and each.source.startswith(FILE_ID):
+            url = files_url + each.source.removeprefix(FILE_ID)
+        grouped[each.field.name] = (*grouped.get(each.field.name, ()), url)
+    return grouped
 
 
 def files_by_field(fetched: Sequence[Fetched]) -> dict[str, tuple[Path, ...]]:

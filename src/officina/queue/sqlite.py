@@ -42,7 +42,7 @@ from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
-VERSION = 3
+VERSION = 4
 CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
@@ -329,7 +329,7 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
 
 
 def migrate(db: apsw.Connection) -> None:
-    """Bring the schema of a database up to date, one version after the other. Raises DatabaseNewer."""
+    """Bring a database to the present schema, one numbered step after the other. Raises DatabaseNewer."""
     if tuple(int(part) for part in apsw.sqlitelibversion().split(".")) < OLDEST_SQLITE:
         raise DatabaseNewer(f"SQLite {apsw.sqlitelibversion()} is too old; install a current `apsw`.")
     version = db.pragma("user_version")

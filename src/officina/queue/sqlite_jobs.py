@@ -158,13 +158,13 @@ def _take(tx: Transaction, head: Head, want: Want, taker: Taker, *, started: boo
         ),
     )
     assert row is not None, "the head was read in this transaction"  # noqa: S101
-    job_id, attempt, body, key_id, tag = row
+    job_id, attempt, body, key_id, tag, engine, memo = row
     tx.clocks[virtual(want.model)] = max(tx.clocks[virtual(want.model)], tag)
     count_waiting(tx, want.model, key_id, -1)
     if started:
-        tell(tx, job_id, "started", {"attempt": attempt, "engine": want.engine})
+        tell(tx, job_id, "started", {"attempt": attempt, "engine": engine})
     tx.topics.add(f"job:{job_id}")
-    return Lease(job_id, token, attempt, want.model, want.engine, body, started)
+    return Lease(job_id, token, attempt, want.model, engine, body, started, memo)
 
 
 def renew(tx: Transaction, worker: str, news: Sequence[News], terms: Terms) -> Renewal:
@@ -183,6 +183,8 @@ def _renew_one(tx: Transaction, worker: str, news: News, terms: Terms) -> bool:
     if news.started and not row[1]:
         tx.db.execute(SQL["start"], (tx.now, news.job_id))
         tell(tx, news.job_id, "started", {"attempt": row[2], "engine": row[3]})
+    if news.memo is not None:
+        tx.db.execute(SQL["note_memo"], (news.memo, news.job_id))
     for kind, data in news.events:
         tell(tx, news.job_id, kind, data)
     return True
@@ -200,6 +202,8 @@ def finish(tx: Transaction, ref: LeaseRef, outcome: Outcome, terms: Terms) -> Jo
             end(tx, held, End("cancelled", run_s=outcome.run_s), terms)
         else:
             failure = outcome.failure or Failure("engine_failed", "The engine gave no reason.")
+            if outcome.forget:
+                tx.db.execute(SQL["note_memo"], ("", held.id))
             fail_attempt(tx, held, failure, terms, retry=outcome.retry, run_s=outcome.run_s)
     return job(tx, ref.job_id)
 
@@ -309,8 +313,8 @@ def leased(tx: Any, ref: LeaseRef) -> Lease:
 
 
 def _lease(row: tuple[Any, ...]) -> Lease:
-    job_id, token, attempts, model, engine, body, started = row
-    return Lease(job_id, token, attempts, model, engine, body, bool(started))
+    job_id, token, attempts, model, engine, body, started, memo = row
+    return Lease(job_id, token, attempts, model, engine, body, bool(started), memo)
 
 
 def void_lease(tx: Transaction, job_id: str) -> None:

@@ -93,7 +93,11 @@ def delete(tx: Transaction, job_id: str, owner: str | None) -> tuple[str, ...]:
 
 
 def drop_job(tx: Transaction, job_id: str) -> tuple[str, ...]:
-    """Remove an ended job's row, events, share and file records; the store keys of the files."""
+    """Remove an ended job's row, events, share and file records; the store keys of the files.
+
+    A file that a job which has not ended refers to stays, as an upload: outputs are used as inputs, too.
+    """
+    tx.db.execute(SQL["leave_pinned"], (job_id,))
     keys = tuple(row[0] for row in tx.rows(SQL["files_of_job"], (job_id,)))
     tx.db.execute(SQL["drop_events"], (job_id,))
     tx.rows(SQL["unshare"], (job_id,))

@@ -73,7 +73,7 @@ async def download(call: Call) -> Answer | StreamingResponse:
     """Serve a file: `ETag`, `Range`, its own type for media, an attachment for anything else."""
     name, _, suffix = call.params["name"].partition(".")
     file = await call.gateway.queue.file(name)
-    if file.expires_at < time.time() or file.suffix.lstrip(".") != suffix:
+    if file.expires_at < time.time() or suffix not in {"", file.suffix.lstrip(".")}:
         raise UnknownFile
     headers = _headers(file)
     if headers["ETag"] in call.header(b"if-none-match"):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 
 from officina.errors import Unavailable
-from officina.service import Gateway, Member
+from officina.service import HEARD_S
 from officina.web.call import Call
 from officina.web.render import Answer, json
-
-HEARD_S = 60.0
 
 
 async def alive(call: Call) -> Answer:  # noqa: ARG001
@@ -40,16 +38,5 @@ async def figures(call: Call) -> Answer:
 
 def workers_heard(call: Call) -> int:
     """How many workers were heard of lately."""
-    return len(heard(call.gateway))
-
-
-def heard(gateway: Gateway) -> list[Member]:
-    """The workers that were heard of lately, the newest first."""
     now = time.time()
-    found = [member for member in gateway.members.values() if now - member.seen_at < HEARD_S]
-    return sorted(found, key=lambda member: -member.seen_at)
-
-
-def engines_ready(gateway: Gateway) -> frozenset[str]:
-    """The engines that some worker can run at this moment."""
-    return frozenset(engine for member in heard(gateway) for engine in member.said.engines)
+    return sum(now - member.seen_at < HEARD_S for member in call.gateway.members.values())

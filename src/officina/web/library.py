@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from officina.errors import InvalidInput, Problem, UnknownFile, UnknownRequest
-from officina.job import LEVELS, RESULT_WORDS, SHARE_PATTERN, Filter, Job, Record, State
-from officina.submit import FILE_ID
+from officina.job import FILE_ID, LEVELS, RESULT_WORDS, SHARE_PATTERN, Filter, Job, Record, State
 from officina.web.call import Call
 from officina.web.files import described
 from officina.web.render import Answer, json, when

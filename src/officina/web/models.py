@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from officina.catalog import Entry, id_problem, published
-from officina.errors import CallerError, InvalidInput, MalformedId, Problem, UnknownModel
+from officina.errors import CallerError, InvalidInput, MalformedId, NotReady, Problem, UnknownModel
 from officina.job import LEVELS, Level
 from officina.submit import Order
 from officina.web.call import Call, decode_json
@@ -16,6 +18,8 @@ async def submit(call: Call) -> Answer:
     """Enqueue a run; 200 with the request id and its URLs, once it is on disk."""
     key = await call.key()
     call.gateway.check_disk()
+    if call.gateway.settings.when_not_ready == "refuse":
+        _require_ready(call)
     order = Order(
         key=key,
         model_id=call.params["model_id"],
@@ -37,7 +41,7 @@ async def submit(call: Call) -> Answer:
 async def show(call: Call) -> Answer:
     """One model, with its schemas."""
     await call.key()
-    return json(published(entry(call), call.gateway.public_url, include_schema=True))
+    return json(_listed(call, entry(call), include_schema=True))
 
 
 async def search(call: Call) -> Answer:
@@ -52,7 +56,7 @@ async def search(call: Call) -> Answer:
         offset=offset,
     )
     schema = call.flag("include_schema")
-    models = [published(each, call.gateway.public_url, include_schema=schema) for each in found]
+    models = [_listed(call, each, include_schema=schema) for each in found]
     return json({"models": models, "total": total, "limit": limit, "offset": offset})
 
 
@@ -60,6 +64,19 @@ async def categories(call: Call) -> Answer:
     """Every category of the catalogue."""
     await call.key()
     return json({"categories": call.gateway.catalog.categories()})
+
+
+def _listed(call: Call, found: Entry, *, include_schema: bool) -> dict[str, Any]:
+    """A model as the catalogue publishes it, with the engine that would answer now."""
+    now = call.gateway.readiness(found.model)
+    listed = published(found, call.gateway.public_url, include_schema=include_schema)
+    return listed | {"engine": now.engine, "ready": now.ready, "not_ready_reason": now.reason}
+
+
+def _require_ready(call: Call) -> None:
+    found = call.gateway.catalog.get(call.params["model_id"])
+    if found is not None and not (now := call.gateway.readiness(found.model)).ready:
+        raise NotReady(f"{found.model.id} cannot run at the moment: {now.reason}.", retry_after=30)
 
 
 def entry(call: Call) -> Entry:

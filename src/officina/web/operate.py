@@ -9,9 +9,8 @@ from typing import Any
 
 from officina.job import Depth, Running
 from officina.keyring import LOCAL
-from officina.service import MIB, Member
+from officina.service import HEARD_S, MIB, Member
 from officina.web.call import Call
-from officina.web.health import HEARD_S
 from officina.web.render import Answer, json, when
 
 SHOWN_S = 3600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import cached_property
@@ -36,28 +37,28 @@ class Reference:
 
     async def openapi(self, call: Call) -> Answer:  # noqa: ARG002
         """The whole server as OpenAPI 3.1."""
-        return json_bytes(self._once(("openapi",), lambda: encode(self._document())))
+        return json_bytes(await self._once(("openapi",), lambda: encode(self._document())))
 
     async def model_openapi(self, call: Call) -> Answer:
         """How one model is run, as OpenAPI 3.1, with its input as JSON Schema 2020-12."""
         entry = models.entry(call)
-        made = self._once(
+        made = await self._once(
             ("openapi", entry.model.id), lambda: encode(model_document(self._gateway.public_url, entry))
         )
         return json_bytes(made)
 
     async def docs(self, call: Call) -> Answer:  # noqa: ARG002
         """The reference of the API as a page, without scripts."""
-        return _page(self._once(("docs",), self._docs))
+        return _page(await self._once(("docs",), self._docs))
 
     async def style(self, call: Call) -> Answer:  # noqa: ARG002
         """The style of the pages here."""
-        made = self._once(("style",), lambda: self._render("reference.css"))
+        made = await self._once(("style",), lambda: self._render("reference.css"))
         return _text(made, "text/css; charset=utf-8")
 
     async def llms(self, call: Call) -> Answer:  # noqa: ARG002
         """What agents read first, as llmstxt.org has it."""
-        return _text(self._once(("llms",), self._llms), "text/plain; charset=utf-8")
+        return _text(await self._once(("llms",), self._llms), "text/plain; charset=utf-8")
 
     async def model_markdown(self, call: Call) -> Answer:
         """The page of one model as Markdown, its texts in the language of the path where it has them."""
@@ -67,7 +68,7 @@ class Reference:
             )
         entry = models.entry(call)
         locale = call.params["locale"] if call.params["locale"] in entry.model.texts else "en"
-        made = self._once(("markdown", locale, entry.model.id), lambda: self._markdown(entry, locale))
+        made = await self._once(("markdown", locale, entry.model.id), lambda: self._markdown(entry, locale))
         return _text(made, "text/markdown; charset=utf-8")
 
     async def shared(self, call: Call) -> Answer:
@@ -90,9 +91,10 @@ class Reference:
         answer.headers += [(b"cache-control", b"private, no-store"), (b"x-robots-tag", b"noindex")]
         return answer
 
-    def _once(self, name: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
+    async def _once(self, name: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
+        """What was made under this name; the first time in a thread, since it takes a while."""
         if name not in self._made:
-            self._made[name] = make()
+            self._made[name] = await asyncio.to_thread(make)
         return self._made[name]
 
     def _document(self) -> dict[str, Any]:
@@ -120,7 +122,7 @@ class Reference:
         base = self._gateway.public_url
         schema = input_schema(entry)
         return self._render(
-            "model.md",
+            "model.markdown",
             base=base,
             model=published(entry, base),
             texts=entry.model.texts[locale],

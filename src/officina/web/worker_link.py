@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from typing import Literal, TypeVar, cast
 
 import msgspec
 from starlette.responses import StreamingResponse
 
 from officina.catalog import Entry
-from officina.errors import CallerError, InvalidInput, LeaseLost, Problem, UnknownFile, UnknownWorker
-from officina.job import Lease, LeaseRef, Output, Renewal, new_secret, output_key
+from officina.errors import (
+    RUN_ERRORS,
+    CallerError,
+    InvalidInput,
+    LeaseLost,
+    Problem,
+    UnknownFile,
+    UnknownWorker,
+)
+from officina.job import FILE_ID, Lease, LeaseRef, Outcome, Output, Renewal, new_secret, output_key
 from officina.keyring import LOCAL
-from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, Registered, Renew, Work
+from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, Registered, Renew, Warm, Work
 from officina.picture import sniff
 from officina.queue.protocol import Taker
-from officina.service import Member
+from officina.readiness import stands_in
+from officina.service import Gateway, Member
 from officina.web.call import Call
 from officina.web.chunks import opened, peek
 from officina.web.render import Answer, json
@@ -46,6 +56,7 @@ async def register(call: Call) -> Answer:
             lease_s=call.gateway.settings.lease_s,
             fetch=call.gateway.fetch_policy(),
             max_output_bytes=MAX_OUTPUT_BYTES,
+            warm=tuple(_warm(call.gateway, said)),
         )
     )
 
@@ -56,13 +67,14 @@ async def claim(call: Call) -> Answer:
     asked = await call.read(Claim)
     _known(call, asked.worker_id)
     _seen(call, asked.worker_id)
-    wants = call.gateway.wants(asked.engines, asked.warm)
+    call.gateway.members[asked.worker_id].claimed = True
     taker = Taker(asked.worker_id, asked.nonce, max(1, min(asked.n, 64)), asked.idle)
-    async with call.listening(*(f"model:{want.model}" for want in wants)) as waiter:
+    async with call.listening(*(f"model:{each}" for each in call.gateway.served_by(asked.engines))) as waiter:
 
         async def leases() -> list[Lease]:
             if call.gateway.stopping:
                 return []
+            wants = call.gateway.wants(asked.engines, asked.warm)
             return list(await call.gateway.queue.claim(taker, wants))
 
         got: list[Lease] = await waiter.until(leases, min(asked.wait_s, LONGEST_CLAIM_S)) or []
@@ -116,7 +128,7 @@ async def put_output(call: Call) -> Answer:
 async def get_file(call: Call) -> StreamingResponse:
     """An input that is a stored file, for the worker that fetches it."""
     await call.key("worker")
-    name = call.params["name"].removeprefix("file_")
+    name = call.params["name"].removeprefix(FILE_ID)
     if not _FILE_NAME.fullmatch(name):
         raise UnknownFile
     file = await call.gateway.queue.file(name)
@@ -131,17 +143,29 @@ async def finish(call: Call) -> Answer:
     """The commit point: how an attempt ended."""
     await call.key("worker")
     asked = await call.read(Finish)
-    outcome = asked.outcome
-    if outcome.kind == "succeeded":
-        lease = await _held(call, asked.lease)
-        entry = call.gateway.catalog.get(lease.model) if lease else None
-        if entry is not None:
-            outcome = msgspec.structs.replace(
-                outcome, cost_usd=_cost(entry, len(outcome.outputs), outcome.run_s)
-            )
+    lease = await _held(call, asked.lease)
+    outcome = _judged(call.gateway, lease, asked.outcome) if lease else asked.outcome
     job = await call.gateway.queue.finish(asked.lease, outcome)
     call.gateway.metrics.finished(job.model, job.state, outcome.run_s)
     return json({"state": job.state})
+
+
+def _judged(gateway: Gateway, lease: Lease, outcome: Outcome) -> Outcome:
+    """What the end of an attempt costs, and whether it tells that its engine is down."""
+    entry = gateway.catalog.get(lease.model)
+    if entry is None:
+        return outcome
+    if outcome.kind == "succeeded":
+        gateway.outages.clear(lease.model, lease.engine)
+        return msgspec.structs.replace(outcome, cost_usd=_cost(entry, outcome))
+    kind = RUN_ERRORS.get(outcome.failure.type) if outcome.failure else None
+    if outcome.failure is None or kind is None or not kind.elsewhere:
+        return outcome
+    gateway.outages.note(lease.model, lease.engine, outcome.failure.message)
+    bound = bool(lease.memo) and not gateway.settings.fall_over_paid
+    if bound or not stands_in(entry.model, gateway.outages, gateway.offered(), lease.engine):
+        return outcome
+    return msgspec.structs.replace(outcome, retry=True, forget=True)
 
 
 async def _held(call: Call, ref: LeaseRef) -> Lease | None:
@@ -149,6 +173,15 @@ async def _held(call: Call, ref: LeaseRef) -> Lease | None:
         return await call.gateway.queue.leased(ref)
     except LeaseLost:
         return None
+
+
+def _warm(gateway: Gateway, said: Register) -> Iterator[Warm]:
+    """What a new worker shall load: each model that the operator wants warm, on the best engine it has."""
+    for model_id in gateway.settings.warm[: said.slots]:
+        entry = gateway.catalog.get(model_id)
+        choices = [each for each in entry.model.choices if each.engine in said.engines] if entry else []
+        if choices:
+            yield Warm(model_id, choices[0].engine, dict(choices[0].options))
 
 
 def _work(call: Call, lease: Lease) -> Work:
@@ -160,18 +193,23 @@ def _work(call: Call, lease: Lease) -> Work:
         attempt=lease.attempt,
         model=lease.model,
         engine=lease.engine,
-        options=dict(entry.model.options),
+        options=dict(entry.model.options_for(lease.engine)),
         input=msgspec.json.decode(lease.input),
         media=entry.spec.media,
         accepts=entry.model.accepts,
         deadline_s=entry.model.deadline_s,
         started=lease.started,
+        files_url=call.gateway.public_files_url,
+        memo=lease.memo,
     )
 
 
-def _cost(entry: Entry, outputs: int, run_s: float) -> float:
+def _cost(entry: Entry, outcome: Outcome) -> float:
+    """The model's price for what was made; what a provider charged where the model has no price."""
     price = entry.model.price
-    return round(price.base_usd * (outputs if price.unit == "output" else run_s), 6)
+    if not price.base_usd:
+        return max(outcome.charged_usd or 0.0, 0.0)
+    return round(price.base_usd * (len(outcome.outputs) if price.unit == "output" else outcome.run_s), 6)
 
 
 def _seen(call: Call, worker_id: str) -> None:

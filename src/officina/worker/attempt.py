@@ -13,7 +13,7 @@ import structlog
 
 from officina.child.frames import Done, Failed, Start
 from officina.errors import RUN_ERRORS, LeaseLost, OperatorError, RunError
-from officina.fetch.admit import files_by_field, wanted_files
+from officina.fetch.admit import files_by_field, public_urls, wanted_files
 from officina.fetch.fetcher import Fetcher
 from officina.job import Failure, Outcome, Output
 from officina.worker.gateway import Gateway, LinkRefused
@@ -107,7 +107,7 @@ class Attempt:
             return _failed(end.failure, end.retry, self._run_s)
         made = made_files(end, self._scratch, self._tools.max_output_bytes)
         outputs = await self._store(made)
-        return Outcome("succeeded", outputs, end.notes, run_s=self._run_s)
+        return Outcome("succeeded", outputs, end.notes, run_s=self._run_s, charged_usd=end.cost_usd)
 
     async def _fetch(self) -> dict[str, tuple[str, ...]]:
         work, tools = self._work, self._tools
@@ -124,7 +124,15 @@ class Attempt:
         """Wait for the turn and run; the slot is free for the next before the outputs are on their way."""
         work = self._work
         self._scratch.mkdir(mode=0o700)
-        start = Start(work.job_id, work.attempt, work.input, files, str(self._scratch))
+        start = Start(
+            work.job_id,
+            work.attempt,
+            work.input,
+            files,
+            str(self._scratch),
+            urls=public_urls(wanted_files(work.media, work.accepts, work.input), work.files_url),
+            memo=work.memo,
+        )
         slot = await self._seat.slot
         self._held.begin()
         try:

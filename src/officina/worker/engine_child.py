@@ -21,10 +21,9 @@ from officina.child.frames import (
     Halted,
     Load,
     Loaded,
-    Log,
     OutOfTurn,
-    Progress,
     Report,
+    Said,
     Start,
     State,
     Stop,
@@ -40,7 +39,7 @@ _READ_BYTES = 2**16
 _LAST_WORDS_S = 1.0
 _DEATH_S = 5.0
 
-Hear = Callable[[Progress | Log], None]
+Hear = Callable[[Said], None]
 """Told what a run says while it goes on."""
 
 log = structlog.get_logger("officina.worker")
@@ -159,7 +158,7 @@ class EngineChild:
             report = await self._hear()
             if isinstance(report, (Done, Failed, Halted)):
                 return report
-            if isinstance(report, (Progress, Log)):
+            if isinstance(report, Said):
                 hear(report)
 
     async def _tell(self, command: Command) -> None:

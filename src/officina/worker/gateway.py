@@ -23,7 +23,7 @@ import msgspec
 import structlog
 
 from officina.errors import LeaseLost, OperatorError, RunError
-from officina.job import LeaseRef, News, Outcome, Output, Renewal
+from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
 from officina.link import Claim, Claimed, Finish, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
 
@@ -139,7 +139,7 @@ class Gateway:
     @asynccontextmanager
     async def open_file(self, file_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read a stored file. Raises RunError while reading when it is gone."""
-        async with aclosing(self._file(file_id.removeprefix("file_"))) as chunks:
+        async with aclosing(self._file(file_id.removeprefix(FILE_ID))) as chunks:
             yield chunks
 
     async def _file(self, name: str) -> AsyncGenerator[bytes]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import structlog
 
-from officina.child.frames import Log, Progress
+from officina.child.frames import Log, Memo, Said
 from officina.job import EventKind, LeaseRef, News, Renewal
 from officina.link import Work
 from officina.worker.gateway import Gateway, LinkRefused
@@ -38,11 +38,17 @@ class Held:
         self._lines: deque[str] = deque()
         self._lines_so_far = 0
         self._progress: dict[str, Any] | None = None
+        self._memo: str | None = None
 
     @property
     def has_news(self) -> bool:
         """Whether there is something that the gateway has not been told."""
-        return self.untold_start or bool(self._lines) or self._progress is not None
+        return self.untold_start or bool(self._lines) or self._progress is not None or self._memo is not None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether its news should not wait to be gathered: a crash must not forget what was ordered."""
+        return self.untold_start or self._memo is not None
 
     def begin(self) -> None:
         """Note that its turn has come; a job that was fetched ahead is waiting until then."""
@@ -50,12 +56,16 @@ class Held:
             self.started = self.untold_start = True
             self._on_news(self)
 
-    def hear(self, report: Progress | Log) -> None:
-        """Note what the run says. Of progress the last word counts; of lines there is an end."""
-        if isinstance(report, Progress):
-            self._progress = {"fraction": report.fraction, "message": report.message}
-        elif not self._keep_line(report.line):
-            return
+    def hear(self, report: Said) -> None:
+        """Note what the run says. Of progress and memos the last word counts; of lines there is an end."""
+        match report:
+            case Memo(text):
+                self._memo = text
+            case Log(line):
+                if not self._keep_line(line):
+                    return
+            case _:
+                self._progress = {"fraction": report.fraction, "message": report.message}
         self._on_news(self)
 
     def interrupt(self, reason: Reason) -> None:
@@ -70,7 +80,8 @@ class Held:
         if self._progress is not None:
             events.append(("progress", self._progress))
         started, self.untold_start, self._progress = self.untold_start, False, None
-        return News(self.work.job_id, self.work.token, started, tuple(events))
+        memo, self._memo = self._memo, None
+        return News(self.work.job_id, self.work.token, started, tuple(events), memo)
 
     def _keep_line(self, line: str) -> bool:
         self._lines_so_far += 1
@@ -184,5 +195,5 @@ class Leases:
 
     def _note(self, held: Held) -> None:
         self._news.set()
-        if held.untold_start:
+        if held.is_urgent:
             self._urgent.set()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from officina.child.frames import Load
-from officina.link import Work
+from officina.link import Warm, Work
 from officina.worker.slot import Slot
 
 
@@ -52,6 +52,13 @@ class Seats:
             each for each in self.slots if self._is_busy(each)
         ]
         return tuple({self._models[each.number]: None for each in likely})
+
+    async def warm_up(self, wanted: Iterable[Warm]) -> None:
+        """Load engines into the slots before the first job: one each, side by side. What fails is logged."""
+        pairs = tuple(zip(self.slots, wanted, strict=False))
+        for slot, each in pairs:
+            self._models[slot.number] = each.model
+        await asyncio.gather(*(slot.warm_up(Load(each.engine, each.options)) for slot, each in pairs))
 
     def take(self, work: Work) -> Seat:
         """Get in line; the slot is given at once if one is idle, one that is warm for the job if there is."""

@@ -231,6 +231,7 @@ async def _serve(options: WorkerOptions, stop: asyncio.Event, hurry: asyncio.Eve
                     engines=hello.engines,
                     max_output_bytes=registered.max_output_bytes,
                 )
+                await _unless(stop, tools.seats.warm_up(registered.warm))
                 await Worker(tools, options.drain_s).serve(stop, hurry)
 
 

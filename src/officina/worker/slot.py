@@ -61,6 +61,13 @@ class Slot:
                 await self._discard("stopped by force")
             self._rest()
 
+    async def warm_up(self, load: Load) -> None:
+        """Have an engine ready before there is a job for it; one that cannot be had is only logged."""
+        found = await self._ready(load)
+        if isinstance(found, Failed):
+            log.error("engine.not_warm", slot=self.number, engine=load.engine, message=found.failure.message)
+        self._rest()
+
     async def close(self) -> None:
         """End the engine's process, if there is one."""
         self._wake()

@@ -40,16 +40,18 @@ SELECT seq, created_at, tag FROM jobs
  WHERE model = ? AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT 1
 
 -- name: claimed_before
-SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL FROM jobs
+SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL, memo FROM jobs
  WHERE worker = ? AND state = 'running' AND nonce = ? ORDER BY tag, seq
 
 -- name: take
-UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, nonce = ?, token = ?, engine = ?,
+-- What has left a memo is known to one engine alone: no other takes it over.
+UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, nonce = ?, token = ?,
+       engine = CASE WHEN memo = '' THEN ? ELSE engine END,
        lease_until = ?, started_at = ?, stop_wish = 0
- WHERE seq = ? AND state = 'queued' RETURNING id, attempts, input, key_id, tag
+ WHERE seq = ? AND state = 'queued' RETURNING id, attempts, input, key_id, tag, engine, memo
 
 -- name: held
-SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL FROM jobs
+SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL, memo FROM jobs
  WHERE id = ? AND token = ? AND state = 'running'
 
 -- name: renew
@@ -61,6 +63,9 @@ UPDATE jobs SET worker = ? WHERE id = ?
 
 -- name: start
 UPDATE jobs SET started_at = ? WHERE id = ? AND state = 'running' AND started_at IS NULL
+
+-- name: note_memo
+UPDATE jobs SET memo = ? WHERE id = ?
 
 -- name: stop_wishes
 SELECT id FROM jobs WHERE worker = ? AND state = 'running' AND stop_wish = 1
@@ -130,6 +135,10 @@ SELECT id FROM jobs WHERE key_id = ? AND state = 'queued' ORDER BY seq
 
 -- name: old_jobs
 SELECT id FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?
+
+-- name: leave_pinned
+UPDATE files SET job_id = NULL
+ WHERE job_id = ? AND EXISTS (SELECT 1 FROM pins WHERE pins.name = files.name)
 
 -- name: files_of_job
 DELETE FROM files WHERE job_id = ? RETURNING store_key

@@ -77,7 +77,7 @@ def said(shape: type | Schema, meaning: str, status: int = 200, **more: Any) -> 
     return Reply(meaning, (Content(shape),), status, **more)
 
 
-def sent(media: str, meaning: str, schema: Schema = BINARY, **more: Any) -> Reply:
+def sent(media: str, meaning: str, schema: type | Schema = BINARY, **more: Any) -> Reply:
     """A good answer in another media type."""
     return Reply(meaning, (Content(schema, media),), **more)
 

@@ -26,6 +26,12 @@ TEXT: Schema = {"type": "string"}
 MANY: Schema = {"type": "integer", "minimum": 1, "maximum": 500}
 WAIT = query("wait", "Hold the answer back, so many seconds at most.", "number", minimum=0, maximum=60)
 
+_FORM: Schema = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+    "required": ["file"],
+}
+
 SUBMIT = Operation(
     method="POST",
     path="/v1/models/{model_id}",
@@ -57,7 +63,7 @@ SUBMIT = Operation(
     ),
     errors=(
         e.CallerError, e.MalformedId, e.UnknownModel, e.IdempotencyConflict, e.TooLarge, e.InvalidInput,
-        e.QueueFull, e.DiskFull,
+        e.QueueFull, e.NotReady, e.DiskFull,
     ),
 )  # fmt: skip
 
@@ -106,31 +112,14 @@ RUNS = (
         id="events",
         summary="Follow a request",
         text="Its history as server-sent events, from the first to `ended`, each as soon as it happens. `id` "
-        "counts from 1 without gaps; `event` is one of " + ", ".join(s.EVENT_KINDS) + "; `data` is JSON.",
+        "counts from 1 without gaps; `data` is JSON.",
         parameters=(
             header("Last-Event-ID", "Events after this one only.", "string", pattern="^[0-9]{1,9}$"),
             query(
                 "last_event_id", "The same, where headers cannot be set.", "string", pattern="^[0-9]{1,9}$"
             ),
         ),
-        replies=(sent("text/event-stream", "The stream; it closes after `ended`.", TEXT),),
-    ),
-    Operation(
-        **on_request(tag="Library"),
-        method="GET",
-        path="/v1/requests/{request_id}",
-        id="record",
-        summary="The whole record of a request",
-        text="With its input, so that it can be run again or changed.",
-        replies=(said(s.Record, "All that is kept of it."),),
-    ),
-    Operation(
-        **on_request(tag="Library", errors=(e.StillActive,)),
-        method="DELETE",
-        path="/v1/requests/{request_id}",
-        id="delete",
-        summary="Remove an ended request and its files",
-        replies=(said(s.Deleted, "Removed."),),
+        replies=(sent("text/event-stream", "The stream, event by event; it closes after `ended`.", s.Event),),
     ),
     Operation(
         method="GET",
@@ -153,6 +142,23 @@ RUNS = (
         ),
         replies=(said(s.Requests, "A page of them."),),
         errors=(e.InvalidInput,),
+    ),
+    Operation(
+        **on_request(tag="Library"),
+        method="GET",
+        path="/v1/requests/{request_id}",
+        id="record",
+        summary="The whole record of a request",
+        text="With its input, so that it can be run again or changed.",
+        replies=(said(s.Record, "All that is kept of it."),),
+    ),
+    Operation(
+        **on_request(tag="Library", errors=(e.StillActive,)),
+        method="DELETE",
+        path="/v1/requests/{request_id}",
+        id="delete",
+        summary="Remove an ended request and its files",
+        replies=(said(s.Deleted, "Removed."),),
     ),
     Operation(
         **on_request(tag="Library", errors=(e.NothingToShare,)),
@@ -243,7 +249,7 @@ FILES = (
         body=(
             Content(BINARY, "application/octet-stream"),
             Content(
-                {"type": "object", "properties": {"file": {"type": "string"}}, "required": ["file"]},
+                _FORM,
                 "multipart/form-data",
             ),
         ),

@@ -227,7 +227,9 @@ class Model(Shape):
     model_url: Url
     inputs: list[str]
     required_inputs: list[str]
-    engine: str
+    engine: Annotated[str, Meta(description="Which would answer now.")]
+    ready: bool
+    not_ready_reason: str
     input_schema: dict[str, Any] | UnsetType = UNSET
     output_schema: dict[str, Any] | UnsetType = UNSET
 
@@ -417,10 +419,9 @@ class Finished(Shape):
     state: Literal["queued", "succeeded", "failed", "cancelled"]
 
 
-class EventData(msgspec.Struct, frozen=True):
-    """The `data` of an event; further members depend on its kind, which is the SSE `event`."""
+class Event(Shape):
+    """One event of a stream of server-sent events; `data` is a JSON object that has `at` in it."""
 
-    at: Time
-
-
-EVENT_KINDS: tuple[EventKind, ...] = ("queued", "started", "progress", "log", "ended")
+    id: str
+    event: EventKind
+    data: Annotated[str, Meta(extra_json_schema={"contentMediaType": "application/json"})]

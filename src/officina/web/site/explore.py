@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from officina.catalog import Entry
 from officina.model import Model, Texts
-from officina.web.health import engines_ready
 from officina.web.render import Answer
 from officina.web.site.page import Page
 
@@ -29,7 +28,8 @@ class Card:
     tongue: str
     categories: tuple[str, ...]
     engine: str
-    ready: bool
+    reason: str
+    """Why that engine is not ready; empty when it is."""
     cover: str
     hue: int
     """Of the plain tile that stands for a missing cover: the same for a model always."""
@@ -42,9 +42,8 @@ async def show(page: Page) -> Answer:
     search, category = query.get("search", "").strip()[:200], query.get("category", "")
     offset = int(page.call.number("offset", 0, 0, 1e9))
     found, total = catalog.search(search, category=category, limit=PAGE, offset=offset)
-    ready = engines_ready(page.call.gateway)
     has_first = bool(found) and not (search or category or offset)
-    cards = [_shown(page, entry, ready, large=has_first and n == 0) for n, entry in enumerate(found)]
+    cards = [_shown(page, entry, large=has_first and n == 0) for n, entry in enumerate(found)]
     return page.html(
         "explore.html",
         script=("explore",),
@@ -59,9 +58,9 @@ async def show(page: Page) -> Answer:
     )
 
 
-def card(page: Page, entry: Entry, ready: frozenset[str]) -> Card:
+def card(page: Page, entry: Entry) -> Card:
     """A model as a list shows it to this reader."""
-    model = entry.model
+    model, now = entry.model, page.call.gateway.readiness(entry.model)
     texts, tongue = texts_of(model, page.locale.code)
     return Card(
         id=model.id,
@@ -69,15 +68,15 @@ def card(page: Page, entry: Entry, ready: frozenset[str]) -> Card:
         description=texts.description,
         tongue="" if tongue == page.locale.code else tongue,
         categories=model.categories,
-        engine=model.engine,
-        ready=model.engine in ready,
+        engine=now.engine,
+        reason=now.reason,
         cover=page.site.covers.path(model.id),
         hue=zlib.crc32(model.id.encode()) % HUES,
         prompt=str(model.example.get("prompt", "")),
     )
 
 
-def _shown(page: Page, entry: Entry, ready: frozenset[str], *, large: bool) -> Markup:
+def _shown(page: Page, entry: Entry, *, large: bool) -> Markup:
     model, code = entry.model, page.locale.code
     return page.site.keep(
         ("card", model.id, code, model.engine in ready, large),

@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from officina.catalog import Entry, id_problem
 from officina.errors import MalformedId, UnknownModel
 from officina.keys import Key
-from officina.web.health import engines_ready
 from officina.web.render import Answer
 from officina.web.site import samples
 from officina.web.site.explore import card
@@ -49,7 +48,7 @@ async def show(page: Page) -> Answer:
     )
     return page.html(
         "model_api.html",
-        card=card(page, entry, engines_ready(gateway)),
+        card=card(page, entry),
         manual=manual.replace(samples.KEY, _shown(page.key)),
     )
 
