@@ -77,12 +77,10 @@ def card(page: Page, entry: Entry) -> Card:
 
 
 def _shown(page: Page, entry: Entry, *, large: bool) -> Markup:
-    model, code = entry.model, page.locale.code
+    shown = card(page, entry)
     return page.site.keep(
-        ("card", model.id, code, model.engine in ready, large),
-        lambda: page.site.render(
-            "card.html", card=card(page, entry, ready), large=large, page=page, t=page.t
-        ),
+        ("card", shown.id, page.locale.code, shown.engine, shown.reason, large),
+        lambda: page.site.render("card.html", card=shown, large=large, page=page, t=page.t),
     )
 
 
