@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hostile
 import httpx
 import pytest
 from markup import Reading, read
-from road_server import ECHO, SEED, Server
+from road_server import ECHO, SEED, Server, serving
 
 from officina import catalog
 from officina.web.site.locale import LOCALES
@@ -373,3 +375,25 @@ def test_a_key_without_the_scope_is_told_so(server: Server, visit: Visit) -> Non
     ]
     assert "/it/usage" in menu
     assert "/it/keys" not in menu
+
+
+def test_a_cover_is_a_picture_that_is_kept_and_runs_nothing(visit: Visit) -> None:
+    client = visit()
+    source = page(client, "/it/").all("img")[0].attributes["src"]
+    answer = client.get(source)
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-security-policy"].startswith("sandbox")
+    assert len(answer.content) <= 60_000
+
+
+def test_example_files_outlive_a_restart_and_are_stored_once(tmp_path: Path) -> None:
+    shown: list[set[str]] = []
+    for _ in range(2):
+        with serving(tmp_path / "data", workers=0) as running:
+            text = running.client(None).get(f"/it/models/{SEED}/api").text
+            urls = set(re.findall(r"/files/\w+\.jpg", text))
+            assert {running.client(None).get(url).status_code for url in urls} == {200}
+            shown.append(urls)
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == 2
