@@ -99,7 +99,7 @@ class Tries:
     def check(self, address: str) -> None:
         """Raise TooManyTries when this address, or all together, failed too often."""
         for name, most in ((address, TRIES), ("", 10 * TRIES)):
-            recent = self._recent(name)
+            recent = self._recent(name) if name in self._failed else ()
             if len(recent) >= most:
                 left = int(recent[0] + TRIES_S - self._clock()) + 1
                 raise TooManyTries(retry_after=left)

@@ -59,6 +59,8 @@ def test_paths_without_a_language_lead_to_the_same_with_one(visit: Visit) -> Non
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (302, f"/it{path}")
     assert client.get("/it").headers["location"] == "/it/"
+    assert client.get(f"/it/models/{SEED}").headers["location"] == f"/it/models/{SEED}/api"
+    assert client.get(f"/it/models/{SEED}x").status_code == 404
 
 
 @pytest.mark.parametrize("code", LOCALES)

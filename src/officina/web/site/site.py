@@ -86,6 +86,7 @@ class Site:
             at("/covers/{name}", GET=self._cover),
             page("/{locale:locale}/", GET=explore.show),
             page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
+            page("/{locale:locale}/models/{model_id:path}", GET=model_api.lead_here),
             page("/{locale:locale}/usage", GET=usage.show),
             page("/{locale:locale}/keys", GET=keys.show),
             page("/{locale:locale}/operate", GET=operate.show),
