@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-torch check bench bench-collage bench-torch sheet crash lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-torch screenshots sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -17,6 +17,12 @@ test: .venv/dev  ## Everything that tests itself without further downloads.
 
 test-torch: .venv-torch/ready  ## The diffusers engine on tiny random pipelines, in an environment with torch.
 	$(TORCH)/pytest tests-torch
+
+test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
+	$(BIN)/pytest -m browser tests/pages
+
+screenshots: .venv/dev  ## A picture of every page, in three widths, both themes and two languages.
+	$(BIN)/python tests/pages/screenshots.py
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ bytedance/dreamina-4-0/edit/
    example.json   an input to try; its files lie in example/
    texts/en.toml  what people read, one file for each language
    workflow.json  for engines that run one: their option `workflow`
+   cover.webp     a small picture of its work, for lists of models; it may be missing
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ WORKFLOW = "workflow.json"
 FIRST = "bytedance/dreamina-4-0/edit"
 """Listed before all others."""
 
+COVERS = ("cover.webp", "cover.jpg", "cover.png")
+"""What a cover may be called."""
+
 RESERVED = frozenset({"api", "api.md", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
@@ -60,6 +64,8 @@ class Entry:
     spec: InputSpec
     example_files: Mapping[str, Path]
     """The example's local files, by the names that the example calls them."""
+    cover: Path | None = None
+    """A small picture for lists of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +291,10 @@ def _read(model_id: str, folder: Path) -> Entry:
     output = read_json(folder, "output.json")
     model = build(model_id, facts, texts=texts, input_schema=schema, output_schema=output, example=example)
     names = local_names(example, spec.media)
-    return Entry(model, spec, MappingProxyType({n: path for n in names if (path := inside(folder, n))}))
+    cover = next((path for name in COVERS if (path := inside(folder, name))), None)
+    return Entry(
+        model, spec, MappingProxyType({n: path for n in names if (path := inside(folder, n))}), cover
+    )
 
 
 def _text(folder: Path, name: str) -> str:
@@ -327,7 +336,7 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
         others=tuple(others),
         deadline_s=first.deadline_s or entry.model.deadline_s,
     )
-    return Entry(model, entry.spec, entry.example_files)
+    return Entry(model, entry.spec, entry.example_files, entry.cover)
 
 
 def _begun_like(entries: Mapping[str, Entry], options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from officina.model import Model, Texts
 LANGUAGES = ("en", "it")
 """Every model speaks at least these."""
 
+_COVER_BYTES = 60_000
 _FOR_PEOPLE = re.compile(r"(README|LICENSE|NOTICE|CREDITS)(\.\w+)?")
 _CATEGORY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?:\s*[/:]\s*(\d+(?:\.\d+)?))?")
@@ -274,7 +275,7 @@ def _as_uploads(value: Any, name: str, spec: InputSpec) -> Any:
 
 
 def _check_files(draft: _Draft) -> Iterator[_Remark]:
-    read = {catalog.FACTS, catalog.WORKFLOW, *_PARTS}
+    read = {catalog.FACTS, catalog.WORKFLOW, *_PARTS, *catalog.COVERS}
     if draft.example is not None and draft.spec is not None:
         read |= set(catalog.local_names(draft.example, draft.spec.media))
     for path in _files_of(draft.folder):
@@ -282,6 +283,8 @@ def _check_files(draft: _Draft) -> Iterator[_Remark]:
         is_text = name.startswith("texts/") and path.suffix == ".toml" and name.count("/") == 1
         if name not in read and not is_text and not _FOR_PEOPLE.fullmatch(path.name):
             yield name, "Nobody reads this file: drop it, or refer to it in example.json."
+        if name in catalog.COVERS and path.stat().st_size > _COVER_BYTES:
+            yield name, f"A cover has at most {_COVER_BYTES:,} bytes: it is in every list of models."
 
 
 def _files_of(folder: Path) -> Iterator[Path]:

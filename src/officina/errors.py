@@ -80,6 +80,12 @@ class WrongScope(CallerError):
     code, name, http = 403003, "Forbidden", 403
 
 
+class WrongOrigin(CallerError):
+    """A page of another origin made this call with the session of this browser; it was refused."""
+
+    code, name, http = 403004, "WrongOrigin", 403
+
+
 class UnknownRequest(CallerError):
     """No request of that id: it never existed, was deleted, or has expired."""
 
@@ -162,6 +168,12 @@ class QueueFull(CallerError):
     """Too many requests of this key are waiting; try again when some have started."""
 
     code, name, http = 429001, "QueueFull", 429
+
+
+class TooManyTries(CallerError):
+    """Too many attempts to sign in have failed; wait before the next one."""
+
+    code, name, http = 429002, "TooManyTries", 429
 
 
 # --- we, or the operator, must act -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""API keys: 256-bit secrets, shown once, kept as their SHA-256."""
+"""API keys, and the sessions of browsers: 256-bit secrets, shown once, kept as their SHA-256."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from officina.job import new_secret
 Scope = Literal["caller", "worker", "admin"]
 SCOPES: tuple[Scope, ...] = ("caller", "worker", "admin")
 PREFIX = "ofk_"
+SESSION_PREFIX = "ofs_"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -43,6 +44,15 @@ class Key(msgspec.Struct, frozen=True):
         return None if "admin" in self.scopes else self.id
 
 
+class Session(msgspec.Struct, frozen=True):
+    """A browser that is signed in with a key, as it is stored. Times are Unix seconds."""
+
+    digest: bytes
+    key_id: str
+    created_at: float
+    expires_at: float
+
+
 def digest_of(secret: str) -> bytes:
     """The stored form of a secret."""
     return hashlib.sha256(secret.encode()).digest()
@@ -60,6 +70,12 @@ def mint(name: str, scopes: tuple[Scope, ...]) -> tuple[Key, str]:
         hint=secret[: len(PREFIX) + 4],
     )
     return key, secret
+
+
+def open_session(key_id: str, lasts_s: float) -> tuple[Session, str]:
+    """Make a session and its secret, the cookie; the secret is not kept anywhere."""
+    secret, now = SESSION_PREFIX + secrets.token_urlsafe(32), time.time()
+    return Session(digest_of(secret), key_id, now, now + lasts_s), secret
 
 
 def read_scopes(words: object) -> tuple[Scope, ...]:

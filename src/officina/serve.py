@@ -34,6 +34,8 @@ class Serving:
     gateway: Gateway
     url: str
     stop: asyncio.Event
+    sign_in_url: str
+    """Signs a browser in, once and for a quarter of an hour; empty when no key may do everything."""
 
 
 class _Server(uvicorn.Server):
@@ -77,7 +79,9 @@ async def serve(settings: Settings, ready: Callable[[Serving], None]) -> None:
             _figures(gateway),
             _workers(gateway, f"http://{_loopback(settings.host)}:{port}"),
         ):
-            ready(Serving(gateway, public_url, stop))
+            code = await gateway.sessions.link()
+            link = f"{public_url}/sign-in?code={code}" if code else ""
+            ready(Serving(gateway, public_url, stop, link))
             await stop.wait()
             log.info("stopping")
 

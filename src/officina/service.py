@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from officina import catalog as catalogs
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
+from officina.examples import Examples
 from officina.explain import did_you_mean
 from officina.fetch.address import Reach, is_local
 from officina.keyring import Keyring
@@ -26,6 +27,7 @@ from officina.model import Model
 from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
 from officina.readiness import Outages, Readiness, answering, for_worker
+from officina.sessions import Sessions
 from officina.settings import Settings
 from officina.store import Store
 from officina.submit import Intake, Limits
@@ -75,6 +77,8 @@ class Gateway:
     queue: Queue
     store: Store
     keyring: Keyring
+    sessions: Sessions
+    examples: Examples
     intake: Intake
     bodies: Budget
     metrics: Metrics = field(default_factory=Metrics)
@@ -86,6 +90,12 @@ class Gateway:
     """The secret of the first key, when this start made it."""
     _disk_checked_at: float = float("-inf")
     _disk_ok: bool = True
+
+    @property
+    def cookie_name(self) -> str:
+        """The cookie of a browser's session. Cookies know no ports, so its name does."""
+        url = urlsplit(self.public_url)
+        return "__Host-officina" if url.scheme == "https" else f"officina_{url.port or 80}"
 
     def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
         """The models that a worker with these engines shall run, and with which of them."""
@@ -186,13 +196,16 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
         retention_s=settings.retention_days * 86400.0,
         file_urls=_file_urls(public_url),
     )
+    keyring = Keyring(queue)
     return Gateway(
         settings=settings,
         public_url=public_url,
         catalog=catalog,
         queue=queue,
         store=store,
-        keyring=Keyring(queue),
+        keyring=keyring,
+        sessions=Sessions(queue, keyring, settings.session_days * 86400.0),
+        examples=Examples(queue, store),
         intake=Intake(catalog, queue, store, limits),
         bodies=Budget(settings.max_inflight_mb * MIB),
     )

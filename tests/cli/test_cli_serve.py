@@ -30,7 +30,7 @@ def test_the_first_line_says_where_the_server_is(shell: Shell) -> None:
     assert not (data / "address").exists()
 
 
-def test_the_first_key_is_shown_on_a_terminal_only(shell: Shell) -> None:
+def test_the_first_key_and_the_link_are_shown_on_a_terminal_only(shell: Shell) -> None:
     ours, theirs = pty.openpty()
     log = (shell.folder / "log").open("w")
     words = [*COMMAND, "serve", "--port", "0", "--workers", "0"]
@@ -47,7 +47,10 @@ def test_the_first_key_is_shown_on_a_terminal_only(shell: Shell) -> None:
     log.close()
     secret = (shell.folder / "officina-data" / "first-key").read_text().strip()
     assert secret in shown
-    assert secret not in (shell.folder / "log").read_text()
+    assert "/sign-in?code=" in shown
+    log_text = (shell.folder / "log").read_text()
+    assert secret not in log_text
+    assert "/sign-in" not in log_text
     with shell.started("serve", "--port", 0, "--workers", 0) as again:
         assert again.stdout is not None
         assert "Officina serves at http://127.0.0.1:" in again.stdout.readline()
@@ -55,6 +58,7 @@ def test_the_first_key_is_shown_on_a_terminal_only(shell: Shell) -> None:
         out = again.stdout.read()
     assert "first-key" in out
     assert secret not in out
+    assert "/sign-in" not in out
 
 
 @pytest.mark.parametrize(

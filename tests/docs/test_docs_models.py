@@ -18,6 +18,8 @@ PAGE = page("reference/model-folder.md")
 CARRIED = [
     *sorted((REPOSITORY / "src/officina/engines/collage/weights").glob("*.onnx")),
     *sorted((SHIPPED / FIRST / "example").iterdir()),
+    SHIPPED / FIRST / "cover.webp",
+    *sorted((REPOSITORY / "src/officina/web/static/fonts").glob("*.woff2")),
 ]
 
 
@@ -47,7 +49,7 @@ def test_every_format_and_reserved_name_is_described() -> None:
 
 
 @pytest.mark.parametrize("path", CARRIED, ids=lambda path: path.name)
-def test_notice_names_every_weight_and_picture_with_its_digest(path: Path) -> None:
+def test_notice_names_every_weight_picture_and_font_with_its_digest(path: Path) -> None:
     notice = (REPOSITORY / "NOTICE").read_text(encoding="utf-8")
     assert path.name in notice
     assert hashlib.sha256(path.read_bytes()).hexdigest() in notice

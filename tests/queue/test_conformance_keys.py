@@ -26,7 +26,7 @@ from queue_scene import (
 
 from officina.errors import Unavailable, UnknownRequest
 from officina.job import Filter, Job, LeaseRef
-from officina.keys import Key, digest_of, mint
+from officina.keys import Key, Session, digest_of, mint
 from officina.queue.protocol import Queue
 
 # Keys
@@ -87,6 +87,57 @@ async def test_the_last_use_of_a_key_only_moves_forward(queue: Queue) -> None:
     assert used == {"ada": 200.0, "bob": None}
 
 
+# Sessions
+
+
+async def test_a_session_acts_for_its_key_until_it_expires(queue: Queue, clock: Clock) -> None:
+    key, _ = mint("Ada", ("caller",))
+    await queue.add_key(key)
+    await queue.add_session(Session(b"ada's browser", key.id, clock.now, clock.now + 60))
+    assert await queue.key_by_session(b"ada's browser") == key
+    assert await queue.key_by_session(b"another") is None
+    clock.forward(60)
+    assert await queue.key_by_session(b"ada's browser") is None
+    await queue.sweep()
+    clock.forward(-60)
+    assert await queue.key_by_session(b"ada's browser") is None, "the sweep has removed it"
+
+
+async def test_the_session_of_a_revoked_key_shows_that_it_is_revoked(queue: Queue, clock: Clock) -> None:
+    key, _ = mint("Ada", ("caller",))
+    await queue.add_key(key)
+    await queue.add_session(Session(b"browser", key.id, clock.now, clock.now + 60))
+    revoked = await queue.revoke_key(key.id)
+    assert revoked.revoked_at
+    assert await queue.key_by_session(b"browser") == revoked
+
+
+async def test_sessions_end_one_by_one_or_all_of_a_key(queue: Queue, clock: Clock) -> None:
+    keys = {name: Key(name, name, name.encode(), ("caller",), 0.0) for name in ("ada", "bob")}
+    for key in keys.values():
+        await queue.add_key(key)
+    sessions = {b"a1": "ada", b"a2": "ada", b"a3": "ada", b"b1": "bob"}
+    for digest, key_id in sessions.items():
+        await queue.add_session(Session(digest, key_id, clock.now, clock.now + 60))
+    await queue.end_session(b"a1")
+    await queue.end_session(b"a1")
+    found = {digest: await queue.key_by_session(digest) for digest in sessions}
+    assert found == {b"a1": None, b"a2": keys["ada"], b"a3": keys["ada"], b"b1": keys["bob"]}
+    assert await queue.end_sessions("ada") == 2
+    assert await queue.end_sessions("ada") == 0
+    assert await queue.key_by_session(b"a3") is None
+    assert await queue.key_by_session(b"b1") == keys["bob"]
+
+
+async def test_sessions_outlive_a_restart(open_queue: OpenQueue, clock: Clock) -> None:
+    queue = await open_queue()
+    key, _ = mint("Ada", ("caller",))
+    await queue.add_key(key)
+    await queue.add_session(Session(b"browser", key.id, clock.now, clock.now + 60))
+    await queue.close()
+    assert await (await open_queue()).key_by_session(b"browser") == key
+
+
 # After the close
 
 
@@ -127,6 +178,10 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "keys": lambda queue: queue.keys(),
     "revoke_key": lambda queue: queue.revoke_key("none"),
     "key_used": lambda queue: queue.key_used({"none": 1.0}),
+    "add_session": lambda queue: queue.add_session(Session(b"late", "none", 0.0, 1.0)),
+    "key_by_session": lambda queue: queue.key_by_session(b""),
+    "end_session": lambda queue: queue.end_session(b""),
+    "end_sessions": lambda queue: queue.end_sessions("none"),
     "snapshot": lambda queue: queue.snapshot(Path("/dev/null/copy")),
 }
 

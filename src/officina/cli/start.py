@@ -108,10 +108,13 @@ def _announce(screen: show.Screen, settings: Settings, serving: Serving) -> None
         "first_key_file": str(key_file.absolute()) if has_key_file else None,
     }
     key = f"$(cat {shlex.quote(str(key_file))})" if has_key_file else "YOUR_KEY"
+    on_terminal = sys.stdout.isatty()  # secrets are printed to nothing else
     lines = [
+        ("Pages", serving.url),
+        ("Sign in", serving.sign_in_url if on_terminal else ""),
         ("Data folder", settings.data),
         ("First key", f"in {key_file}" if has_key_file else "not here; `officina keys create` makes another"),
-        ("", serving.gateway.first_key if sys.stdout.isatty() else ""),
+        ("", serving.gateway.first_key if on_terminal else ""),
         ("Try it", f'curl {serving.url}/v1/models -H "Authorization: Bearer {key}"'),
         ("Or", f"officina run {FIRST} image_urls=@boat.jpg prompt='black and white'"),
     ]

@@ -31,7 +31,7 @@ from officina.job import (
     StoredFile,
     Submitted,
 )
-from officina.keys import Key
+from officina.keys import Key, Session
 from officina.wake import Wakes
 
 
@@ -229,6 +229,22 @@ class Queue(Protocol):
 
     async def key_used(self, used: Mapping[str, float]) -> None:
         """Note when keys were last used (Unix seconds)."""
+        ...
+
+    async def add_session(self, session: Session) -> None:
+        """Store a session (its hash only)."""
+        ...
+
+    async def key_by_session(self, digest: bytes) -> Key | None:
+        """The key that the session of this hash acts for, revoked or not; None once it has ended."""
+        ...
+
+    async def end_session(self, digest: bytes) -> None:
+        """End one session, if it has not ended yet."""
+        ...
+
+    async def end_sessions(self, key_id: str) -> int:
+        """End every session of a key: how many there were."""
         ...
 
     async def snapshot(self, into: Path) -> None:

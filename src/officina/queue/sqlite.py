@@ -34,7 +34,7 @@ from officina.job import (
     Submitted,
     searchable,
 )
-from officina.keys import Key
+from officina.keys import Key, Session
 from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_records, sqlite_sweep
 from officina.queue.order import POSITIONS
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
@@ -42,7 +42,7 @@ from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
-VERSION = 3
+VERSION = 4
 CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
@@ -264,6 +264,23 @@ class SqliteQueue:
     async def key_used(self, used: Mapping[str, float]) -> None:
         """See Queue.key_used."""
         await self._writer.do(sqlite_records.key_used, used)
+
+    async def add_session(self, session: Session) -> None:
+        """See Queue.add_session."""
+        await self._writer.do(sqlite_records.add_session, session)
+
+    async def key_by_session(self, digest: bytes) -> Key | None:
+        """See Queue.key_by_session."""
+        row = self._reader.row(SQL["key_by_session"], (digest, self._clock()))
+        return sqlite_records.key_of(row) if row else None
+
+    async def end_session(self, digest: bytes) -> None:
+        """See Queue.end_session."""
+        await self._writer.do(sqlite_records.end_session, digest)
+
+    async def end_sessions(self, key_id: str) -> int:
+        """See Queue.end_sessions."""
+        return await self._writer.do(sqlite_records.end_sessions, key_id)
 
     async def snapshot(self, into: Path) -> None:
         """See Queue.snapshot: a database file like this one."""

@@ -1,4 +1,4 @@
-"""Keys and file records on SQLite."""
+"""Keys, sessions and file records on SQLite."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
-from officina.keys import Key
+from officina.keys import Key, Session
 from officina.queue.protocol import Terms
 from officina.queue.sqlite_jobs import SQL, End, end, lease_row
 from officina.queue.writer import Transaction
@@ -72,3 +72,18 @@ def key_used(tx: Transaction, used: Mapping[str, float]) -> None:
     """Note when keys were last used."""
     for key_id, at in used.items():
         tx.db.execute(SQL["key_used"], (at, key_id))
+
+
+def add_session(tx: Transaction, session: Session) -> None:
+    """Store a session."""
+    tx.db.execute(SQL["add_session"], msgspec.structs.astuple(session))
+
+
+def end_session(tx: Transaction, digest: bytes) -> None:
+    """End a session."""
+    tx.rows(SQL["end_session"], (digest,))
+
+
+def end_sessions(tx: Transaction, key_id: str) -> int:
+    """End every session of a key: how many there were."""
+    return len(tx.rows(SQL["end_sessions"], (key_id,)))

@@ -75,6 +75,7 @@ def remove_expired(tx: Transaction, terms: Terms) -> tuple[int, tuple[str, ...]]
     keys = [key for job_id in old for key in drop_job(tx, job_id)]
     keys += [row[0] for row in tx.rows(SQL["old_uploads"], (tx.now, BATCH))]
     tx.db.execute(SQL["old_idempotency"], (tx.now - terms.idempotency_s,))
+    tx.db.execute(SQL["old_sessions"], (tx.now,))
     return len(old), tuple(keys)
 
 

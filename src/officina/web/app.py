@@ -16,6 +16,7 @@ from officina.web import files, health, keys, library, models, operate, render, 
 from officina.web.call import Call
 from officina.web.guard import Guard
 from officina.web.reference import Reference
+from officina.web.site.site import Site
 
 log = structlog.get_logger("officina.web")
 
@@ -46,8 +47,9 @@ class Methods:
         await answer(scope, receive, send)
 
 
-def routes(gateway: Gateway) -> list[BaseRoute]:
+def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
     """Every route, the busiest first; fixed words stand before the path that would catch them."""
+    site = site or Site(gateway)
 
     def at(path: str, **endpoints: Endpoint) -> Route:
         return Route(path, Methods(gateway, **endpoints))
@@ -91,6 +93,7 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         at("/llms.txt", GET=reference.llms),
         at("/s/{token}", GET=reference.shared),
         at("/{locale}/models/{model_id:path}/api.md", GET=reference.model_markdown),
+        *site.routes(at),
     ]
 
 
@@ -105,8 +108,9 @@ def metrics_routes(gateway: Gateway) -> list[BaseRoute]:
 class Edge:
     """The whole application: the guard, the routes, the errors, the counting."""
 
-    def __init__(self, gateway: Gateway, paths: list[BaseRoute]) -> None:
+    def __init__(self, gateway: Gateway, paths: list[BaseRoute], site: Site | None = None) -> None:
         self._gateway = gateway
+        self._site = site
         self._guard = Guard(gateway.settings, gateway.public_url)
         self._router = Router(paths, redirect_slashes=False, default=_unknown)
 
@@ -133,30 +137,33 @@ class Edge:
             else:
                 await self._router(scope, receive, noted)
         except OfficinaError as problem:
-            await _fail(problem, scope, receive, noted, begun=status != 0)
+            await self._fail(problem, scope, receive, noted, begun=status != 0)
         except Exception:
             log.exception("unexpected", path=scope["path"], method=scope["method"])
             sentence = "The server failed unexpectedly; the operator finds the reason in its log."
-            await _fail(ServerError(sentence), scope, receive, noted, begun=status != 0)
+            await self._fail(ServerError(sentence), scope, receive, noted, begun=status != 0)
         route: Any = scope.get("route")
         name = route.path if route is not None else "unknown"
         self._gateway.metrics.answered(name, scope["method"], status, time.perf_counter() - begun)
 
+    async def _fail(
+        self, problem: OfficinaError, scope: Scope, receive: Receive, send: Send, *, begun: bool
+    ) -> None:
+        if problem.http >= 500:
+            log.warning("failed", path=scope["path"], method=scope["method"], error=type(problem).__name__)
+        if begun:
+            raise problem
+        page = self._site.error(problem, scope) if self._site else None
+        await (page or render.error(problem))(scope, receive, send)
 
-async def _fail(problem: OfficinaError, scope: Scope, receive: Receive, send: Send, *, begun: bool) -> None:
-    if problem.http >= 500:
-        log.warning("failed", path=scope["path"], method=scope["method"], error=type(problem).__name__)
-    if begun:
-        raise problem
-    await render.error(problem)(scope, receive, send)
 
-
-async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
     if scope["type"] == "http":
         sentence = f"There is nothing at {scope['path'][:200]}; the reference lists every route."
-        await render.error(UnknownRoute(sentence))(scope, receive, send)
+        raise UnknownRoute(sentence)
 
 
 def build(gateway: Gateway) -> Edge:
     """The application of a gateway."""
-    return Edge(gateway, routes(gateway))
+    site = Site(gateway)
+    return Edge(gateway, routes(gateway, site), site)

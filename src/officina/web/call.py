@@ -17,6 +17,7 @@ from officina.keys import Key
 from officina.keys import Scope as KeyScope
 from officina.service import MIB, Gateway
 from officina.wake import Listener
+from officina.web import browser
 
 LARGE_BYTES = 64 * 1024
 """Bodies above this count against the budget of bytes in flight."""
@@ -52,12 +53,29 @@ class Call:
         return ""
 
     async def key(self, scope: KeyScope = "caller") -> Key:
-        """The key that makes the call. Raises BadKey, WrongScope."""
+        """The key that makes the call: that of its header, else that of its browser's session.
+
+        Raises:
+            BadKey, WrongScope: there is no such key, or it may not do this.
+            WrongOrigin: the session came from a page that is not ours.
+        """
         words = self.header(b"authorization").split(None, 1)
-        secret = words[1].strip() if len(words) == 2 and words[0].lower() == "bearer" else ""
-        key = await self.gateway.keyring.caller(secret)
+        if not words and (cookie := self.cookie(self.gateway.cookie_name)):
+            browser.check_origin(self.scope, self.gateway.public_url)
+            key = await self.gateway.keyring.visitor(cookie)
+        else:
+            secret = words[1].strip() if len(words) == 2 and words[0].lower() == "bearer" else ""
+            key = await self.gateway.keyring.caller(secret)
         key.require(scope)
         return key
+
+    def cookie(self, name: str) -> str:
+        """A cookie of the browser; empty when it sends none of this name."""
+        for pair in self.header(b"cookie").split(";"):
+            found, _, value = pair.strip().partition("=")
+            if found == name:
+                return value
+        return ""
 
     @property
     def request_id(self) -> str:

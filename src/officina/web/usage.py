@@ -38,6 +38,11 @@ class Figures(msgspec.Struct):
     run_s: float = 0.0
     cost_usd: float = 0.0
 
+    @property
+    def runs(self) -> int:
+        """All that ended."""
+        return self.succeeded + self.failed + self.cancelled
+
     def add(self, row: Usage) -> None:
         """Count a row in."""
         for name in self.__struct_fields__:
@@ -46,17 +51,16 @@ class Figures(msgspec.Struct):
     def shown(self) -> dict[str, Any]:
         """As the API tells them: with the number of all runs, without the noise of adding floats."""
         sums = msgspec.structs.asdict(self)
-        runs = self.succeeded + self.failed + self.cancelled
-        return {"runs": runs, **sums, "run_s": round(self.run_s, 3), "cost_usd": round(self.cost_usd, 6)}
+        return {"runs": self.runs, **sums, "run_s": round(self.run_s, 3), "cost_usd": round(self.cost_usd, 6)}
 
 
 async def usage(call: Call) -> Answer:
     """The caller's own usage, or for an admin everybody's, between two days."""
     key = await call.key()
-    since, until = _span(call)
+    since, until = span(call)
     group = _group(call)
     is_csv = _wants_csv(call)
-    rows = await call.gateway.queue.usage(since.isoformat(), until.isoformat(), _whose(call, key))
+    rows = await call.gateway.queue.usage(since.isoformat(), until.isoformat(), whose(call, key))
     names = {each.id: each.name for each in await call.gateway.queue.keys()} if "key" in group else {}
     shown = _grouped(rows, group, names)
     if is_csv:
@@ -100,14 +104,16 @@ def _inert(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-def _whose(call: Call, key: Key) -> str | None:
+def whose(call: Call, key: Key) -> str | None:
+    """Whose usage is asked for: a key id, or None for everybody's. Raises WrongScope."""
     wanted = call.query.get("key_id") or key.owner
     if key.owner is not None and wanted != key.owner:
         raise WrongScope("The usage of other keys needs a key with the scope 'admin'.")
     return wanted
 
 
-def _span(call: Call) -> tuple[date, date]:
+def span(call: Call) -> tuple[date, date]:
+    """The first and the last day that are asked for. Raises InvalidInput."""
     until = _day(call, "to") or datetime.now(UTC).date()
     since = _day(call, "from") or max(date.min + timedelta(USUAL_DAYS), until) - timedelta(USUAL_DAYS - 1)
     if not 0 <= (until - since).days < MOST_DAYS:

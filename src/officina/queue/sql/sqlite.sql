@@ -228,3 +228,19 @@ UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
 
 -- name: key_used
 UPDATE keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?
+
+-- name: add_session
+INSERT INTO sessions (digest, key_id, created_at, expires_at) VALUES (?, ?, ?, ?)
+
+-- name: key_by_session
+SELECT k.id, k.name, k.digest, k.scopes, k.created_at, k.hint, k.last_used_at, k.revoked_at, k.weight
+  FROM sessions AS s JOIN keys AS k ON k.id = s.key_id WHERE s.digest = ? AND s.expires_at > ?
+
+-- name: end_session
+DELETE FROM sessions WHERE digest = ? RETURNING key_id
+
+-- name: end_sessions
+DELETE FROM sessions WHERE key_id = ? RETURNING digest
+
+-- name: old_sessions
+DELETE FROM sessions WHERE expires_at <= ?

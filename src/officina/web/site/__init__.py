@@ -1,0 +1,1 @@
+"""The pages: HTML for people, in ten languages, on the documented API."""

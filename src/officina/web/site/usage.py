@@ -1,0 +1,134 @@
+"""Usage: runs, pictures, seconds and cost by day, model and key; a plot, and the same as CSV."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+
+from officina.queue.protocol import Usage
+from officina.web.render import Answer
+from officina.web.site.locale import Locale
+from officina.web.site.page import Page
+from officina.web.usage import Figures, span, whose
+
+SPANS = (7, 30, 90, 365)
+SHOWN = ("runs", "outputs", "run_s", "cost_usd")
+"""What the plot can show."""
+HEIGHT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the plot: its parts from the bottom up as (class, y, height) in hundredths of the height."""
+
+    x: float
+    words: str
+    parts: tuple[tuple[str, float, float], ...]
+
+
+async def show(page: Page) -> Answer:
+    """The usage of the reader's key, an admin's of all keys, between `from` and `to`."""
+    key = page.require("caller")
+    since, until = span(page.call)
+    queue = page.call.gateway.queue
+    rows = await queue.usage(since.isoformat(), until.isoformat(), whose(page.call, key))
+    names = {each.id: each.name for each in await queue.keys()} if key.owner is None else {}
+    shown = page.call.query.get("show", "")
+    shown = shown if shown in SHOWN else "runs"
+    days = _sums(rows, lambda row: row.day)
+    bars, top = _bars(days, since, until, shown, page.locale)
+    return page.html(
+        "usage.html",
+        since=since,
+        until=until,
+        spans=_spans(since, until, shown),
+        shown=shown,
+        choices=[(name, _query(since, until, name)) for name in SHOWN],
+        csv=f"/v1/usage?{urlencode({'from': since, 'to': until, 'format': 'csv'})}",
+        total=_total(rows),
+        bars=bars,
+        width=(until - since).days + 1,
+        top=_shown_as(top, shown, page.locale),
+        days=[
+            (page.locale.day(date.fromisoformat(day)), _cells(figures, page.locale))
+            for day, figures in sorted(days.items(), reverse=True)
+        ],
+        models=_largest(_sums(rows, lambda row: row.model), page.locale),
+        keys=_largest(_sums(rows, lambda row: row.key_id), page.locale) if key.owner is None else (),
+        names=names,
+    )
+
+
+def _sums(rows: Sequence[Usage], place: Callable[[Usage], str]) -> dict[str, Figures]:
+    sums: dict[str, Figures] = defaultdict(Figures)
+    for row in rows:
+        sums[place(row)].add(row)
+    return sums
+
+
+def _total(rows: Sequence[Usage]) -> Figures:
+    total = Figures()
+    for row in rows:
+        total.add(row)
+    return total
+
+
+def _largest(sums: Mapping[str, Figures], t: Locale) -> list[tuple[str, tuple[str, ...]]]:
+    found = sorted(sums.items(), key=lambda each: (-each[1].runs, each[0]))
+    return [(name, _cells(figures, t)) for name, figures in found]
+
+
+def _cells(figures: Figures, t: Locale) -> tuple[str, ...]:
+    """A row of a table, as the columns follow each other."""
+    counts = (figures.runs, figures.failed, figures.outputs)
+    return (*(t.number(each) for each in counts), t.duration(figures.run_s), t.money(figures.cost_usd))
+
+
+def _shown_as(value: float, shown: str, t: Locale) -> str:
+    if shown == "run_s":
+        return t.duration(value)
+    return t.money(value) if shown == "cost_usd" else t.number(int(value))
+
+
+def _bars(
+    days: Mapping[str, Figures], since: date, until: date, shown: str, t: Locale
+) -> tuple[list[Bar], float]:
+    """A bar for each day that has something to show, and the value of a full one."""
+    top = max((_figure(figures, shown) for figures in days.values()), default=0.0)
+    bars = []
+    for x in range((until - since).days + 1):
+        day = since + timedelta(x)
+        figures = days.get(day.isoformat())
+        if figures and top and (value := _figure(figures, shown)):
+            words = f"{t.day(day)}: {_shown_as(value, shown, t)}"
+            bars.append(Bar(x + 0.12, words, _parts(figures, shown, top)))
+    return bars, top
+
+
+def _parts(figures: Figures, shown: str, top: float) -> tuple[tuple[str, float, float], ...]:
+    names = ("succeeded", "failed", "cancelled") if shown == "runs" else (shown,)
+    parts, below = [], 0.0
+    for name in names:
+        height = getattr(figures, name) / top * HEIGHT
+        below += height
+        if height:
+            parts.append((name, round(HEIGHT - below, 3), round(height, 3)))
+    return tuple(parts)
+
+
+def _figure(figures: Figures, shown: str) -> float:
+    return float(getattr(figures, shown))
+
+
+def _spans(since: date, until: date, shown: str) -> list[tuple[int, str, bool]]:
+    """The usual spans: how many days, the query that shows them, and whether it is the present one."""
+    today = datetime.now(UTC).date()
+    spans = [(days, today - timedelta(days - 1)) for days in SPANS]
+    return [(days, _query(first, today, shown), (since, until) == (first, today)) for days, first in spans]
+
+
+def _query(since: date, until: date, shown: str) -> str:
+    return "?" + urlencode({"from": since, "to": until, "show": shown})
