@@ -101,7 +101,7 @@ def _part_around(canvas: Canvas, box: Box, size: Size) -> Box:
 
 
 def _cut(canvas: Canvas, part: Box, size: Size, keep: Box) -> Canvas:
-    """That part at the asked size, read anew where the file has more pixels than were needed so far."""
+    """That part at the asked size."""
     return at_size(replace(canvas, keep=keep), size, part=part)
 
 
