@@ -298,21 +298,26 @@ def test_no_more_than_the_allowed_number_is_fetched_at_once(tmp_path: Path) -> N
 
 def test_the_first_wrong_input_is_reported_however_late_it_fails(tmp_path: Path) -> None:
     async def scenario() -> None:
-        later_one_failed = asyncio.Event()
+        later_one_failed, last_has_begun = asyncio.Event(), asyncio.Event()
 
         async def late(exchange: Exchange) -> None:
             await later_one_failed.wait()
             await exchange.send(reply(status=404))
 
+        async def gone(exchange: Exchange) -> None:
+            await last_has_begun.wait()
+            await exchange.send(reply(status=410))
+
         async def stopped(exchange: Exchange) -> None:
             await exchange.send(b"HTTP/1.1 200 Said\r\n\r\n" + saved("PNG")[:100])
+            last_has_begun.set()
             await exchange.until_it_leaves()
             later_one_failed.set()
 
         answers: dict[str, Answer] = {
             "/0": reply(saved("PNG")),
             "/1": late,
-            "/2": reply(status=410),
+            "/2": gone,
             "/3": stopped,
         }
         async with serving(answers) as server, Fetcher(LOCAL) as fetcher:

@@ -33,7 +33,7 @@ def test_the_line_end_of_a_file_is_no_part_of_a_secret(monkeypatch: pytest.Monke
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDIO_KEY", raising=False)
-    assert "STUDIO_KEY is not set" in _refused({"key_env": "STUDIO_KEY"}).message
+    assert "variable STUDIO_KEY, named by key_env, is not set" in _refused({"key_env": "STUDIO_KEY"}).message
 
 
 @pytest.mark.parametrize("given", [None, "", 7, "sk-proj-live/0123456789", "sk_live_0123456789"])
