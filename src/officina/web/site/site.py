@@ -18,7 +18,7 @@ from officina.errors import OfficinaError
 from officina.service import Gateway
 from officina.web.call import Call
 from officina.web.render import Answer, when
-from officina.web.site import explore, keys, locale, model_api, operate, sign_in, usage
+from officina.web.site import explore, keys, locale, model_api, operate, playground, sign_in, usage
 from officina.web.site.covers import Covers
 from officina.web.site.locale import LOCALES
 from officina.web.site.page import Again, Elsewhere, Page, reader, redirect
@@ -86,6 +86,7 @@ class Site:
             at("/covers/{name}", GET=self._cover),
             page("/{locale:locale}/", GET=explore.show),
             page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
+            page("/{locale:locale}/models/{model_id:path}", GET=playground.show),
             page("/{locale:locale}/usage", GET=usage.show),
             page("/{locale:locale}/keys", GET=keys.show),
             page("/{locale:locale}/operate", GET=operate.show),
