@@ -37,26 +37,28 @@ export function makeForm(fields, heard) {
     const first = own.control.first();
     first.setAttribute("aria-describedby", [...hint.map((each) => each.id), own.complaint.id].join(" "));
     if (field.required && !isGroup) first.setAttribute("aria-required", "true");
-    own.element = make("div", { class: `field ${field.control}`, "data-name": field.name },
+    own.element = make("div", { class: `field is-${field.control}`, "data-name": field.name },
       ...(field.control === "switch" ? [make("div", { class: "row" }, own.control.element, label)] : [label, own.control.element]), ...hint, own.complaint);
     return own;
   }
 
+  /** What is wrong with a field as a whole; a list of files tells itself what is wrong with each of them. */
   function sentences(own) {
     const said = own.wrong ? [own.wrong] : problems(own.field, values[own.field.name]);
-    return [...said, ...(own.control.problems?.() ?? []), ...(own.refused ?? [])];
+    return [...said, ...(own.refused ?? [])];
   }
 
   function show(own) {
     const said = sentences(own);
     own.complaint.replaceChildren(...said.map((each) => make("li", {}, each)));
     own.complaint.hidden = !said.length;
-    own.control.first().setAttribute("aria-invalid", String(said.length > 0));
-    return said.length;
+    own.count = said.length + (own.control.problems?.().length ?? 0);
+    own.control.first().setAttribute("aria-invalid", String(own.count > 0));
+    return own.count;
   }
 
   function focusFirst() {
-    const own = rows.find(({ complaint }) => !complaint.hidden);
+    const own = rows.find(({ count }) => count > 0);
     if (!own) return;
     if (own.field.isFolded) advanced.open = true;
     own.control.first().focus();
@@ -96,7 +98,7 @@ export function makeForm(fields, heard) {
       focusFirst();
       return others;
     },
-    complaints: () => rows.flatMap((own) => sentences(own).map((each) => `${own.field.name}: ${each}`)),
+    complaints: () => rows.flatMap((own) => [...sentences(own), ...(own.control.problems?.() ?? [])].map((each) => `${own.field.name}: ${each}`)),
     /** Wait until all files have arrived at the server. */
     settle: () => Promise.all(rows.map(({ control }) => control.send?.())),
     addFiles(files, within) {

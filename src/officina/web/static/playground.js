@@ -57,6 +57,7 @@ json.addEventListener("input", () => {
 // Runs
 
 const actions = {
+  details: true,
   use(url) {
     if (form.use(url)) announce(t("form.added", { n: 1 }));
     find("#input").scrollIntoView({ block: "start" });

@@ -13,7 +13,8 @@ import { duration, moment, number, t } from "./text.js";
 const TICK_MS = 200;
 const LOOKS = { in_queue: "wait", in_progress: "wait", succeeded: "good", failed: "bad", cancelled: "bare" };
 
-/** A card that follows a request to its end. `actions`: `use(url)`, `again(input)`, `edit(input)`, `gone()`. */
+/** A card that follows a request to its end. `actions`: `again(input)`, `edit(input)`, `gone()`;
+ *  and where they make sense `use(url)`, `ended(record)`, and `details`, which links to the run's own page. */
 export function runCard(requestId, actions) {
   const badge = make("span", { class: "badge wait" }, t("run.in_queue"));
   const clock = make("span", { class: "quiet clock" });
@@ -86,6 +87,7 @@ export function runCard(requestId, actions) {
     const seconds = (Date.parse(record.finished_at) - Date.parse(record.started_at ?? record.created_at)) / 1000;
     clock.textContent = duration(Math.max(0, seconds));
     const befores = pictures(record.input);
+    actions.ended?.(record);
     end(...(record.output ? [gallery(record.output, { befores, use: actions.use })] : []),
       ...(record.error ? [failure(record.error)] : []), ...notes(record.notes), foot(record));
   }
@@ -95,6 +97,7 @@ export function runCard(requestId, actions) {
     const id = make("code", { class: "id", id: `id-${requestId}` }, requestId);
     return make("footer", {}, make("div", { class: "row" },
       tool("again", "run.again", () => actions.again(record.input)), tool("edit", "run.edit", () => actions.edit(record.input)),
+      ...(actions.details ? [make("a", { class: "button slim", href: `/${facts.locale}/generations/${requestId}` }, icon("more"), t("run.details"))] : []),
       tool("bin", "run.delete", remove)),
       make("p", { class: "quiet small row" }, ...(record.expires_at ? [make("span", {}, t("run.expires", { at: moment(record.expires_at) }))] : []),
         ...(record.cost ? [make("span", {}, `${number(record.cost)} $`)] : [])),
