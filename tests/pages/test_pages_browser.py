@@ -182,6 +182,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(server: Server, open_page: Op
     page = open_page("/it/keys", key=server.key)
     page.get_by_label("Nome").fill('negozio "<b>online</b>"')
     page.get_by_role("button", name="Crea la chiave").click()
+    expect(page.locator("#made")).to_be_visible()
     secret = page.locator("#secret").inner_text()
     assert re.fullmatch(r"ofk_[\w-]{43}", secret)
     page.locator("#made .copy").click()
