@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-pages check bench crash lock clean
+.PHONY: demo serve test test-pages screenshots check bench crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -16,6 +16,9 @@ test: .venv/dev  ## Everything that tests itself without further downloads.
 
 test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
 	$(BIN)/pytest -m browser tests/pages
+
+screenshots: .venv/dev  ## A picture of every page, in three widths, both themes and two languages.
+	$(BIN)/python tests/pages/screenshots.py
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .

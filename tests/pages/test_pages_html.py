@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hostile
 import httpx
 import pytest
 from markup import Reading, read
-from road_server import ECHO, SEED, Server
+from road_server import ECHO, SEED, Server, serving
 
 from officina import catalog
 from officina.web.site.locale import LOCALES
 
-PAGES = ["/", "/sign-in", f"/models/{SEED}/api", f"/models/{hostile.ID}/api", f"/models/{ECHO}/api"]
-BEHIND_A_KEY = ["/usage", "/keys", "/operate"]
+PAGES = [
+    "/",
+    "/sign-in",
+    *(f"/models/{each}{view}" for each in (SEED, hostile.ID, ECHO) for view in ("", "/api")),
+]
+BEHIND_A_KEY = ["/generations", "/usage", "/keys", "/operate"]
 Visit = Callable[..., httpx.Client]
 
 
@@ -57,6 +63,7 @@ def test_paths_without_a_language_lead_to_the_same_with_one(visit: Visit) -> Non
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (302, f"/it{path}")
     assert client.get("/it").headers["location"] == "/it/"
+    assert client.get(f"/it/models/{SEED}x").status_code == 404
 
 
 @pytest.mark.parametrize("code", LOCALES)
@@ -134,7 +141,13 @@ def test_no_page_has_a_script_or_a_style_of_its_own(path: str, server: Server, v
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/models/{hostile.ID}/api", "/?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"]
+    "path",
+    [
+        "/",
+        f"/models/{hostile.ID}",
+        f"/models/{hostile.ID}/api",
+        "/?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+    ],
 )
 def test_hostile_words_stay_words(path: str, visit: Visit) -> None:
     found = read(visit().get(f"/it{path}").text)
@@ -373,3 +386,25 @@ def test_a_key_without_the_scope_is_told_so(server: Server, visit: Visit) -> Non
     ]
     assert "/it/usage" in menu
     assert "/it/keys" not in menu
+
+
+def test_a_cover_is_a_picture_that_is_kept_and_runs_nothing(visit: Visit) -> None:
+    client = visit()
+    source = page(client, "/it/").all("img")[0].attributes["src"]
+    answer = client.get(source)
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-security-policy"].startswith("sandbox")
+    assert len(answer.content) <= 60_000
+
+
+def test_example_files_outlive_a_restart_and_are_stored_once(tmp_path: Path) -> None:
+    shown: list[set[str]] = []
+    for _ in range(2):
+        with serving(tmp_path / "data", workers=0) as running:
+            text = running.client(None).get(f"/it/models/{SEED}/api").text
+            urls = set(re.findall(r"/files/\w+\.jpg", text))
+            assert {running.client(None).get(url).status_code for url in urls} == {200}
+            shown.append(urls)
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == 2

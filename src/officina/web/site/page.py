@@ -26,6 +26,7 @@ How a page is made, in short:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -79,6 +80,7 @@ class Page:
         """The path of a page in this language, or another one."""
         return f"/{locale or self.locale.code}{quote(path, safe='/@:+')}"
 
+    @functools.cached_property
     def alternates(self) -> Sequence[tuple[str, str, str]]:
         """This page in every language: code, name, path with its query."""
         query = self.call.scope["query_string"].decode("latin-1")

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from officina.queue.protocol import Usage
 from officina.web.render import Answer
+from officina.web.site.locale import Locale
 from officina.web.site.page import Page
 from officina.web.usage import Figures, span, whose
 
@@ -23,9 +24,8 @@ HEIGHT = 100.0
 class Bar:
     """One day of the plot: its parts from the bottom up as (class, y, height) in hundredths of the height."""
 
-    day: date
-    x: int
-    figure: float
+    x: float
+    words: str
     parts: tuple[tuple[str, float, float], ...]
 
 
@@ -39,7 +39,7 @@ async def show(page: Page) -> Answer:
     shown = page.call.query.get("show", "")
     shown = shown if shown in SHOWN else "runs"
     days = _sums(rows, lambda row: row.day)
-    bars, top = _bars(days, since, until, shown)
+    bars, top = _bars(days, since, until, shown, page.locale)
     return page.html(
         "usage.html",
         since=since,
@@ -50,10 +50,14 @@ async def show(page: Page) -> Answer:
         csv=f"/v1/usage?{urlencode({'from': since, 'to': until, 'format': 'csv'})}",
         total=_total(rows),
         bars=bars,
-        top=top,
-        days=[(date.fromisoformat(day), figures) for day, figures in sorted(days.items(), reverse=True)],
-        models=_largest(_sums(rows, lambda row: row.model)),
-        keys=_largest(_sums(rows, lambda row: row.key_id)) if key.owner is None else (),
+        width=(until - since).days + 1,
+        top=_shown_as(top, shown, page.locale),
+        days=[
+            (page.locale.day(date.fromisoformat(day)), _cells(figures, page.locale))
+            for day, figures in sorted(days.items(), reverse=True)
+        ],
+        models=_largest(_sums(rows, lambda row: row.model), page.locale),
+        keys=_largest(_sums(rows, lambda row: row.key_id), page.locale) if key.owner is None else (),
         names=names,
     )
 
@@ -72,19 +76,35 @@ def _total(rows: Sequence[Usage]) -> Figures:
     return total
 
 
-def _largest(sums: Mapping[str, Figures]) -> list[tuple[str, Figures]]:
-    return sorted(sums.items(), key=lambda each: (-each[1].runs, each[0]))
+def _largest(sums: Mapping[str, Figures], t: Locale) -> list[tuple[str, tuple[str, ...]]]:
+    found = sorted(sums.items(), key=lambda each: (-each[1].runs, each[0]))
+    return [(name, _cells(figures, t)) for name, figures in found]
 
 
-def _bars(days: Mapping[str, Figures], since: date, until: date, shown: str) -> tuple[list[Bar], float]:
-    """One bar a day, and the value of a full one."""
+def _cells(figures: Figures, t: Locale) -> tuple[str, ...]:
+    """A row of a table, as the columns follow each other."""
+    counts = (figures.runs, figures.failed, figures.outputs)
+    return (*(t.number(each) for each in counts), t.duration(figures.run_s), t.money(figures.cost_usd))
+
+
+def _shown_as(value: float, shown: str, t: Locale) -> str:
+    if shown == "run_s":
+        return t.duration(value)
+    return t.money(value) if shown == "cost_usd" else t.number(int(value))
+
+
+def _bars(
+    days: Mapping[str, Figures], since: date, until: date, shown: str, t: Locale
+) -> tuple[list[Bar], float]:
+    """A bar for each day that has something to show, and the value of a full one."""
     top = max((_figure(figures, shown) for figures in days.values()), default=0.0)
     bars = []
     for x in range((until - since).days + 1):
         day = since + timedelta(x)
         figures = days.get(day.isoformat())
-        parts = _parts(figures, shown, top) if figures and top else ()
-        bars.append(Bar(day, x, _figure(figures, shown) if figures else 0.0, parts))
+        if figures and top and (value := _figure(figures, shown)):
+            words = f"{t.day(day)}: {_shown_as(value, shown, t)}"
+            bars.append(Bar(x + 0.12, words, _parts(figures, shown, top)))
     return bars, top
 
 
