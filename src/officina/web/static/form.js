@@ -67,9 +67,9 @@ export function makeForm(fields, heard) {
   return {
     element,
     values: () => values,
-    /** Take another input; what the form has no field for is kept aside and not sent. */
+    /** Take another input, in the order of the schema; what the form has no field for is not sent. */
     fill(next, { quiet = true } = {}) {
-      values = Object.fromEntries(Object.entries(next).filter(([name]) => fields.some((each) => each.name === name)));
+      values = Object.fromEntries(fields.filter(({ name }) => Object.hasOwn(next, name)).map(({ name }) => [name, next[name]]));
       for (const own of rows) {
         own.wrong = "";
         own.refused = [];
