@@ -166,7 +166,7 @@ def test_a_result_is_private_until_it_is_shared_and_again_after(
 @pytest.mark.browser
 def test_what_runs_is_kept_up_to_date(server: Server, key: str, open_page: Open) -> None:
     client = server.client(key)
-    client.post(f"/v1/models/{ECHO}", json={"prompt": "copy slowly", "seconds": 2.5})
+    client.post(f"/v1/models/{ECHO}", json={"prompt": "copy slowly", "seconds": 1.5})
     page = open_page(PATH, key=key)
     expect(cards(page).locator(".badge")).to_have_text("Riuscita", timeout=15_000)
     expect(cards(page).locator("img")).to_be_visible()

@@ -18,6 +18,9 @@ pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
 PATH = f"/it/models/{ECHO}"
+SLOW = "tests/echo-many"
+"""Does the same, and may take its time."""
+SLOW_PATH = f"/it/models/{SLOW}"
 GIVE = """
 async ([selector, kind, files]) => {
   const data = new DataTransfer();
@@ -219,8 +222,8 @@ def test_samples_hold_what_the_form_holds(server: Server, open_page: Open) -> No
 
 
 def test_a_run_is_followed_and_survives_a_reload(server: Server, open_page: Open) -> None:
-    page = open_page(PATH, key=server.key)
-    card = run(page, "copy slowly", 2.5)
+    page = open_page(SLOW_PATH, key=server.key)
+    card = run(page, "copy slowly", 4)
     expect(card.locator(".badge")).to_have_text("In corso")
     expect(card.locator(".message")).to_contain_text("passing time")
     assert "request=" in page.url
@@ -233,14 +236,13 @@ def test_a_run_is_followed_and_survives_a_reload(server: Server, open_page: Open
 
 
 def test_a_waiting_run_and_a_running_one_can_be_cancelled(server: Server, open_page: Open) -> None:
-    busy = server.submit({"prompt": "copy", "seconds": 2.9})
-    page = open_page(PATH, key=server.key)
-    server.wait_for(busy, "in_progress")
-    first = run(page, "copy this", 2.5)
+    page = open_page(SLOW_PATH, key=server.key)
+    busy = server.submit({"prompt": "copy", "seconds": 20}, SLOW)
+    first = run(page, "copy this", 20)
     expect(first.locator(".badge")).to_have_text("In attesa")
     first.get_by_role("button", name="Annulla").click()
     expect(first.locator(".badge")).to_have_text("Annullata")
-    server.result(busy)
+    server.http.post(f"/v1/requests/{busy}/cancel", params={"force": "true"})
     page.get_by_role("button", name="Esegui", exact=True).click()
     expect(page.locator(".run")).to_have_count(2)
     second = page.locator(".run").first
