@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from officina.errors import BadKey, TooManyTries
 from officina.keyring import LOCAL, Keyring
@@ -99,7 +99,7 @@ class Tries:
     def check(self, address: str) -> None:
         """Raise TooManyTries when this address, or all together, failed too often."""
         for name, most in ((address, TRIES), ("", 10 * TRIES)):
-            recent = self._recent(name) if name in self._failed else deque[float]()
+            recent: Sequence[float] = self._recent(name) if name in self._failed else ()
             if len(recent) >= most:
                 left = int(recent[0] + TRIES_S - self._clock()) + 1
                 raise TooManyTries(retry_after=left)

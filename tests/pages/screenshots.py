@@ -22,12 +22,14 @@ from road_server import SEED, Server, serving
 PAGES = {
     "explore": "/",
     "sign-in": "/sign-in",
+    "playground": f"/models/{SEED}",
     "api": f"/models/{SEED}/api",
+    "generations": "/generations",
     "usage": "/usage",
     "keys": "/keys",
     "operate": "/operate",
 }
-OPEN = {"explore", "sign-in", "api"}
+OPEN = {"explore", "sign-in", "playground", "api"}
 LANGUAGES, THEMES, WIDTHS = ("it", "ja"), ("light", "dark"), (390, 820, 1440)
 
 

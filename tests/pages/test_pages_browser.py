@@ -14,7 +14,9 @@ from road_server import ECHO, SEED, Server
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
-PAGES = ["/", "/sign-in", f"/models/{SEED}/api", f"/models/{hostile.ID}/api", "/usage", "/keys", "/operate"]
+MODELS = [f"/models/{each}{view}" for each in (SEED, hostile.ID) for view in ("", "/api")]
+BEHIND_A_KEY = ["/generations", "/usage", "/keys", "/operate"]
+PAGES = ["/", "/sign-in", *MODELS, *BEHIND_A_KEY]
 GRAVE = {"serious", "critical"}
 
 
@@ -28,7 +30,7 @@ def test_axe_finds_nothing_serious(
     path: str, width: int, theme: str, server: Server, open_page: Open
 ) -> None:
     server.run({"prompt": "refuse"})
-    key = server.key if path in {"/usage", "/keys", "/operate"} else None
+    key = server.key if path in BEHIND_A_KEY else None
     page = open_page(f"/it{path}", key=key, width=width, theme=theme)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     grave = [
@@ -43,7 +45,7 @@ def test_axe_finds_nothing_serious(
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_is_wider_than_its_window(path: str, width: int, server: Server, open_page: Open) -> None:
     page = open_page(f"/de{path}", key=None, width=width)
-    if path in {"/usage", "/keys", "/operate"}:
+    if path in BEHIND_A_KEY:
         page = open_page(f"/de{path}", key=server.key, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -55,9 +57,9 @@ def test_the_typeface_is_our_own(open_page: Open) -> None:
     assert loaded == 2, "Latin and Cyrillic, and nothing that the page has no use for"
 
 
-@pytest.mark.parametrize("path", ["/", f"/models/{SEED}/api", "/usage", "/keys", "/operate"])
+@pytest.mark.parametrize("path", ["/", f"/models/{SEED}/api", *BEHIND_A_KEY])
 def test_pages_read_without_scripts(path: str, server: Server, open_page: Open) -> None:
-    key = server.key if path in {"/usage", "/keys", "/operate"} else None
+    key = server.key if path in BEHIND_A_KEY else None
     page = open_page(f"/it{path}", key=key, scripts=False)
     expect(page.locator("h1")).to_be_visible()
     if path.endswith("/api"):
@@ -182,6 +184,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(server: Server, open_page: Op
     page = open_page("/it/keys", key=server.key)
     page.get_by_label("Nome").fill('negozio "<b>online</b>"')
     page.get_by_role("button", name="Crea la chiave").click()
+    expect(page.locator("#made")).to_be_visible()
     secret = page.locator("#secret").inner_text()
     assert re.fullmatch(r"ofk_[\w-]{43}", secret)
     page.locator("#made .copy").click()

@@ -20,8 +20,12 @@ from road_server import ECHO, SEED, Server, serving
 from officina import catalog
 from officina.web.site.locale import LOCALES
 
-PAGES = ["/", "/sign-in", f"/models/{SEED}/api", f"/models/{hostile.ID}/api", f"/models/{ECHO}/api"]
-BEHIND_A_KEY = ["/usage", "/keys", "/operate"]
+PAGES = [
+    "/",
+    "/sign-in",
+    *(f"/models/{each}{view}" for each in (SEED, hostile.ID, ECHO) for view in ("", "/api")),
+]
+BEHIND_A_KEY = ["/generations", "/usage", "/keys", "/operate"]
 Visit = Callable[..., httpx.Client]
 
 
@@ -59,7 +63,6 @@ def test_paths_without_a_language_lead_to_the_same_with_one(visit: Visit) -> Non
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (302, f"/it{path}")
     assert client.get("/it").headers["location"] == "/it/"
-    assert client.get(f"/it/models/{SEED}").headers["location"] == f"/it/models/{SEED}/api"
     assert client.get(f"/it/models/{SEED}x").status_code == 404
 
 
@@ -138,7 +141,13 @@ def test_no_page_has_a_script_or_a_style_of_its_own(path: str, server: Server, v
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/models/{hostile.ID}/api", "/?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"]
+    "path",
+    [
+        "/",
+        f"/models/{hostile.ID}",
+        f"/models/{hostile.ID}/api",
+        "/?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+    ],
 )
 def test_hostile_words_stay_words(path: str, visit: Visit) -> None:
     found = read(visit().get(f"/it{path}").text)

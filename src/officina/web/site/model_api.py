@@ -16,7 +16,7 @@ from officina.web.render import Answer
 from officina.web.site import samples
 from officina.web.site.explore import card
 from officina.web.site.locale import Locale, load
-from officina.web.site.page import Page, redirect
+from officina.web.site.page import Page
 from officina.web.site.samples import Sample
 from officina.web.site.schema_table import Row, rows
 
@@ -37,11 +37,6 @@ class Parts:
     input_json: str
     output_rows: tuple[Row, ...]
     output_json: str
-
-
-async def lead_here(page: Page) -> Answer:
-    """From a model's own path to this page. Raises UnknownModel, MalformedId."""
-    return redirect(page.to(f"/models/{entry_of(page).model.id}/api"), 302)
 
 
 async def show(page: Page) -> Answer:

@@ -14,6 +14,8 @@ from typing import Any
 KEY = "\N{LEFT WHITE SQUARE BRACKET}key\N{RIGHT WHITE SQUARE BRACKET}"
 """Stands for the key in curl."""
 VARIABLE = "OFFICINA_KEY"
+LANGUAGES = ("curl", "Python", "JavaScript")
+"""What samples are written in, in the order of their tabs."""
 REQUEST_ID = "{request_id}"
 
 

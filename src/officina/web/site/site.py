@@ -18,7 +18,17 @@ from officina.errors import OfficinaError
 from officina.service import Gateway
 from officina.web.call import Call
 from officina.web.render import Answer, when
-from officina.web.site import explore, keys, locale, model_api, operate, sign_in, usage
+from officina.web.site import (
+    explore,
+    generations,
+    keys,
+    locale,
+    model_api,
+    operate,
+    playground,
+    sign_in,
+    usage,
+)
 from officina.web.site.covers import Covers
 from officina.web.site.locale import LOCALES
 from officina.web.site.page import Again, Elsewhere, Page, reader, redirect
@@ -33,6 +43,7 @@ FOR_PROGRAMS = frozenset(
 MOST_KEPT = 5000
 MENU = (
     ("explore", "/", ""),
+    ("generations", "/generations", "caller"),
     ("usage", "/usage", "caller"),
     ("keys", "/keys", "admin"),
     ("operate", "/operate", "admin"),
@@ -86,7 +97,9 @@ class Site:
             at("/covers/{name}", GET=self._cover),
             page("/{locale:locale}/", GET=explore.show),
             page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
-            page("/{locale:locale}/models/{model_id:path}", GET=model_api.lead_here),
+            page("/{locale:locale}/models/{model_id:path}", GET=playground.show),
+            page("/{locale:locale}/generations", GET=generations.show),
+            page("/{locale:locale}/generations/{request_id}", GET=generations.show_one),
             page("/{locale:locale}/usage", GET=usage.show),
             page("/{locale:locale}/keys", GET=keys.show),
             page("/{locale:locale}/operate", GET=operate.show),

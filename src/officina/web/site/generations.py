@@ -1,0 +1,81 @@
+"""Generations: the library of one's runs, and each of them whole. Private, but for what was shared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from officina.job import RESULT_WORDS
+from officina.web import library
+from officina.web.call import Call
+from officina.web.render import Answer
+from officina.web.site.explore import card
+from officina.web.site.form import fields
+from officina.web.site.page import Page
+
+PAGE = 24
+"""Runs on one page."""
+TEXTS = ("generations", "run")
+
+
+async def show(page: Page) -> Answer:
+    """The reader's runs that fit `search`, `state` and `model`, newest first, after `cursor`."""
+    page.require("caller")
+    asked = {name: page.call.query.get(name, "") for name in ("search", "state", "model", "cursor")}
+    asked["search"] = asked["search"].strip()[: library.LONGEST_SEARCH]
+    said = await _listed(page.call, asked)
+    return page.html(
+        "generations.html",
+        script=TEXTS,
+        facts={"page": said, "pageSize": PAGE},
+        asked=asked,
+        runs=said["requests"],
+        older=_older(asked, said["next_cursor"]),
+        states=tuple(RESULT_WORDS.values()),
+        models=tuple(page.call.gateway.catalog.entries),
+        prompt=prompt_of,
+    )
+
+
+async def show_one(page: Page) -> Answer:
+    """A run whole: what was asked, what came of it, and its share. Raises as `/v1/requests/{id}`."""
+    page.require("caller")
+    kept: dict[str, Any] = msgspec.json.decode((await library.record(page.call)).body)
+    entry = page.call.gateway.catalog.get(kept["model_id"])
+    return page.html(
+        "generation.html",
+        script=TEXTS,
+        facts={
+            "requestId": kept["request_id"],
+            "modelId": kept["model_id"],
+            "fields": msgspec.to_builtins(fields(entry)) if entry else [],
+        },
+        run=kept,
+        card=card(page, entry) if entry else None,
+        prompt=prompt_of(kept["input"]),
+        asked=json.dumps(kept["input"], ensure_ascii=False, indent=2),
+    )
+
+
+def prompt_of(asked: dict[str, Any]) -> str:
+    """The words of an input that say most about it: its first text, a prompt before others."""
+    texts = {name: value for name, value in asked.items() if isinstance(value, str)}
+    named = [value for name, value in texts.items() if "prompt" in name or "text" in name]
+    return next(iter(named), "")
+
+
+async def _listed(call: Call, asked: dict[str, str]) -> dict[str, Any]:
+    """The list as the API gives it."""
+    query = {**asked, "limit": str(PAGE), "include_input": "true", "include_output": "true"}
+    words = urlencode({name: value for name, value in query.items() if value})
+    within = Call({**call.scope, "query_string": words.encode()}, call.receive, call.gateway)
+    said: dict[str, Any] = msgspec.json.decode((await library.listing(within)).body)
+    return said
+
+
+def _older(asked: dict[str, str], cursor: str | None) -> str:
+    said = {**asked, "cursor": cursor or ""}
+    return "?" + urlencode({name: value for name, value in said.items() if value}) if cursor else ""

@@ -1,0 +1,68 @@
+"""The playground of a model: a form made from its schema, runs that are followed live, and what they made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from officina.catalog import Entry
+from officina.web.render import Answer
+from officina.web.site import samples
+from officina.web.site.explore import card
+from officina.web.site.form import fields
+from officina.web.site.model_api import entry_of
+from officina.web.site.page import Page
+from officina.web.site.schema_table import rows
+
+
+async def show(page: Page) -> Answer:
+    """Render the page. Its script reads `request` (runs to show) and `from` (a run to take the input of).
+
+    Raises UnknownModel, MalformedId.
+    """
+    entry, gateway = entry_of(page), page.call.gateway
+    example = await gateway.examples.input(entry, gateway.public_url)
+    files = await gateway.examples.files(entry)
+    names = {f"{gateway.public_url}/files/{file.name}{file.suffix}": file.filename for file in files.values()}
+    described = page.site.keep(
+        ("unscripted", entry.model.id, page.locale.code), lambda: _described(page, entry, example)
+    )
+    return page.html(
+        "playground.html",
+        script=("playground", "run", "form", "explore"),
+        facts=_facts(page, entry, example, names),
+        card=card(page, entry),
+        described=described,
+        tabs=samples.LANGUAGES,
+        has_pictures=bool(entry.spec.media),
+    )
+
+
+def _facts(page: Page, entry: Entry, example: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    model, settings = entry.model, page.call.gateway.settings
+    return {
+        "modelId": model.id,
+        "fields": msgspec.to_builtins(fields(entry)),
+        "example": example,
+        "exampleNames": names,
+        "accepts": model.accepts,
+        "maxUploadMb": settings.max_upload_mb,
+        "variable": samples.VARIABLE,
+        "keyHint": f"{page.key.hint}…" if page.key else "",
+        "priceUsd": model.price.base_usd,
+    }
+
+
+def _described(page: Page, entry: Entry, example: Mapping[str, Any]) -> str:
+    """What readers without scripts see instead of the form."""
+    return page.site.render(
+        "playground_described.html",
+        page=page,
+        t=page.t,
+        model_id=entry.model.id,
+        rows=list(rows(entry.model.input_schema, page.locale)),
+        example=json.dumps(example, ensure_ascii=False, indent=2),
+    )
