@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import hostile
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from road_server import Server, serving
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -47,6 +47,7 @@ def browser() -> Iterator[Browser]:
     """Chromium, as the system has it."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     assert found, f"install one of: {', '.join(BROWSERS)} (`.ci/run` does)"
+    expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield running
