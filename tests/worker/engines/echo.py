@@ -29,6 +29,8 @@ class Engine:
                 "files": files,
                 "options": self._options,
                 "scratch": found,
-                "environment": sorted(name for name in os.environ if "WORKER" in name and "PYTEST" not in name),
+                "environment": sorted(
+                    name for name in os.environ if "WORKER" in name and "PYTEST" not in name
+                ),
             },
         )
