@@ -17,16 +17,8 @@ from officina.job import ID_PATTERN, SHARE_PATTERN
 from officina.web.guard import UNGUARDED
 from officina.web.openapi import shapes
 from officina.web.openapi.operation import Content, Operation, Parameter, Reply
-from officina.web.openapi.operations import (
-    DESCRIPTIONS,
-    FILES,
-    FOLLOW_UPS,
-    KEYS,
-    MODELS,
-    OPERATE,
-    RUNS,
-    SUBMIT,
-)
+from officina.web.openapi.operations import FILES, FOLLOW_UPS, MODELS, RUNS, SUBMIT
+from officina.web.openapi.server_operations import DESCRIPTIONS, KEYS, OPERATE
 from officina.web.openapi.worker_operations import WORKER
 
 OPERATIONS = (*RUNS, *MODELS, *FILES, *KEYS, *OPERATE, *DESCRIPTIONS, *WORKER)
