@@ -230,3 +230,10 @@ async def test_a_finished_job_and_a_prefetched_one_are_not_claimed_again(queue: 
     await queue.finish(ref(await claim_one(queue)), DONE)
     await prefetch_one(queue)
     assert await claim(queue, 5, worker="worker-2") == []
+
+
+async def test_a_high_job_goes_ahead_of_the_only_one_that_waits(queue: Queue) -> None:
+    normal = await submit(queue)
+    high = await submit(queue, level=0)
+    low = await submit(queue, level=2)
+    assert [lease.job_id for lease in await claim(queue, 3)] == [high, normal, low]

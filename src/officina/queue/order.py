@@ -16,6 +16,9 @@ from officina.job import Level
 WARM_PATIENCE_S = 10.0
 """A slot stays with the model it has loaded unless another model's head has waited so much longer."""
 
+NUDGE = 1e-6
+"""Of a step: so much earlier is a high job than a normal one whose tag is the same, and a low one later."""
+
 POSITIONS = 1000
 """Exact positions are known for so many jobs at the head of a model's queue."""
 
@@ -41,7 +44,7 @@ def stamp(clocks: MutableMapping[Clock, float], clock: Clock, step: float) -> fl
         below: Clock = (model, key, lower)  # type: ignore[assignment]  # 1 and 2 are levels
         if clocks.get(below, 0.0) < tag:
             clocks[below] = tag
-    return tag
+    return tag + (level - 1) * NUDGE * step
 
 
 class Head(msgspec.Struct, frozen=True):
