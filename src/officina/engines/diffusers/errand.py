@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from typing import Any, TypeVar
 
 from officina.engines.diffusers.faults import translated
@@ -28,6 +27,8 @@ class Steps:
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = 0
+        self.news = threading.Event()
+        """Set at the end of each step, so that whoever tells of it need not wait for its next look."""
         self._given_up = threading.Event()
 
     def give_up(self) -> None:
@@ -42,6 +43,7 @@ class Steps:
     def __call__(self, _pipeline: Any, _step: int, _time: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         """What a pipeline calls at the end of each step."""
         self.done += 1
+        self.news.set()
         self.check()
         return arguments
 
@@ -68,10 +70,14 @@ class Errands:
         Raises:
             OutOfMemory, DeviceFailed: the library raised something of the kind.
         """
+        news = threading.Event() if steps is None else steps.news
         future = self._thread.submit(_free_of_frames, work)
+        future.add_done_callback(lambda _: news.set())
         began = time.monotonic()
         try:
-            while not wait_for([future], POLL_S).done:
+            while not future.done():
+                news.wait(POLL_S)
+                news.clear()
                 tell(time.monotonic() - began)
         except BaseException:
             _leave(future, steps)
