@@ -34,6 +34,7 @@ from officina.web.render import Answer, json
 MAX_OUTPUT_BYTES = 256 * 2**20
 LONGEST_CLAIM_S = 25.0
 """How long a claim or renewal waits at most; below the idle limits of common proxies."""
+SMALL_BYTES = 256 * 1024
 _FILE_NAME = re.compile(r"[0-9a-f]{32}")
 
 T = TypeVar("T")
@@ -125,17 +126,23 @@ async def put_output(call: Call) -> Answer:
     )
 
 
-async def get_file(call: Call) -> StreamingResponse:
+async def get_file(call: Call) -> Answer | StreamingResponse:
     """An input that is a stored file, for the worker that fetches it."""
     await call.key("worker")
     name = call.params["name"].removeprefix(FILE_ID)
     if not _FILE_NAME.fullmatch(name):
         raise UnknownFile
     file = await call.gateway.queue.file(name)
+    chunks = await opened(call.gateway.store.read(file.store_key))
+    if file.size_bytes <= SMALL_BYTES:  # a stream costs a task group, which a small file is not worth
+        body = b"".join([chunk async for chunk in chunks])
+        headers = [
+            (b"content-type", file.content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        return Answer(200, body, headers)
     return StreamingResponse(
-        await opened(call.gateway.store.read(file.store_key)),
-        media_type=file.content_type,
-        headers={"Content-Length": str(file.size_bytes)},
+        chunks, media_type=file.content_type, headers={"Content-Length": str(file.size_bytes)}
     )
 
 

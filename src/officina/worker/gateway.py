@@ -18,7 +18,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
-import httpx
+import aiohttp
 import msgspec
 import structlog
 
@@ -37,6 +37,10 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 3.0
 _PIECE_BYTES = 2**20
 _LATER = frozenset({408, 425, 429})
+_JSON = {"Content-Type": "application/json"}
+_KEPT_S = 60.0
+_KNOWN_S = 10
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = structlog.get_logger("officina.worker")
 Answer = TypeVar("Answer")
@@ -70,22 +74,25 @@ class Gateway:
         self._registered: Registered | None = None
         self._introducing = asyncio.Lock()
         self._failures = 0
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(_STREAM_S, connect=_CONNECT_S, pool=None),
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=60.0),
-            verify=_certificates(url),
-            trust_env=False,
-        )
+        self._root = f"{url.rstrip('/')}/{_ROOT}"
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEPT_S, ssl=_certificates(self._root), ttl_dns_cache=_KNOWN_S
+            ),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def register(self) -> Registered:
         """Say hello, and learn the terms."""
@@ -116,20 +123,22 @@ class Gateway:
     async def put_output(self, lease: LeaseRef, made: Made) -> Output:
         """Store one file of an attempt. Raises LeaseLost, or RunError when the gateway does not take it."""
         refusals = itertools.count(1)
-        path_there = f"{_ROOT}/jobs/{lease.job_id}/outputs/{made.n}"
+        where = f"{self._root}/jobs/{lease.job_id}/outputs/{made.n}"
 
         async def ask() -> Output:
             with made.path.open("rb") as file:
-                response = await self._client.put(
-                    path_there,
+                async with self._client.put(
+                    where,
                     params={"token": lease.token, "kind": made.kind},
-                    content=_pieces(file),
+                    data=_pieces(file),
                     headers={"Content-Length": str(made.size_bytes)},
-                    timeout=httpx.Timeout(_STORE_S, connect=_CONNECT_S, pool=None),
-                )
-            if response.status_code in {500, 507} and next(refusals) >= _STORE_TRIES:
+                    timeout=_patience(_STORE_S),
+                    allow_redirects=False,
+                ) as response:
+                    body = await response.read()
+            if response.status in {500, 507} and next(refusals) >= _STORE_TRIES:
                 raise RunError("store_failed", "The outputs could not be stored; try again later.")
-            return msgspec.json.decode(_accepted(response), type=Output)
+            return msgspec.json.decode(_accepted(response, body), type=Output)
 
         try:
             return await self._patiently(ask)
@@ -145,22 +154,35 @@ class Gateway:
     async def _file(self, name: str) -> AsyncGenerator[bytes]:
         """Give the bytes of a file; what has been given before the connection broke is passed over."""
         given = 0
+        refusals = itertools.count(1)
         for pause_s in _pauses():
             try:
-                async with self._client.stream("GET", f"{_ROOT}/files/{name}") as response:
+                async with self._client.get(
+                    f"{self._root}/files/{name}", timeout=_patience(_STREAM_S), allow_redirects=False
+                ) as response:
                     await _check_file(response)
                     seen = 0
-                    async for chunk in response.aiter_bytes():
+                    async for chunk in response.content.iter_chunked(_PIECE_BYTES):
                         fresh = chunk[max(given - seen, 0) :]
                         seen += len(chunk)
                         given += len(fresh)
                         if fresh:
                             yield fresh
-            except (httpx.TransportError, _NotNow) as error:
+            except _NotNow as error:
+                if next(refusals) >= _STORE_TRIES:
+                    raise RunError("store_failed", "an uploaded file could not be read.") from None
                 self._note_failure(error)
-                await asyncio.sleep(pause_s)
+            except _BROKEN as error:
+                self._note_failure(error)
             else:
                 return
+            await asyncio.sleep(pause_s)
+
+    @property
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise LinkRefused("The link to the gateway is not open.", HTTPStatus.SERVICE_UNAVAILABLE)
+        return self._session
 
     @property
     def _known(self) -> Registered:
@@ -195,20 +217,22 @@ class Gateway:
 
     async def _post(self, name: str, words: msgspec.Struct, answer: type[Answer]) -> Answer:
         wait_s: float = getattr(words, "wait_s", 0.0)
-        response = await self._client.post(
-            f"{_ROOT}/{name}",
-            content=msgspec.json.encode(words),
-            headers={"Content-Type": "application/json"},
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S, read=wait_s + _ANSWER_S, pool=None),
-        )
-        return msgspec.json.decode(_accepted(response), type=answer)
+        async with self._client.post(
+            f"{self._root}/{name}",
+            data=msgspec.json.encode(words),
+            headers=_JSON,
+            timeout=_patience(wait_s + _ANSWER_S),
+            allow_redirects=False,
+        ) as response:
+            body = await response.read()
+        return msgspec.json.decode(_accepted(response, body), type=answer)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask until there is an answer."""
         for pause_s in _pauses():
             try:
                 answer = await ask()
-            except (httpx.TransportError, msgspec.DecodeError, _NotNow) as error:
+            except (*_BROKEN, msgspec.DecodeError, _NotNow) as error:
                 self._note_failure(error)
             else:
                 self._note_success()
@@ -234,24 +258,27 @@ def _pauses() -> Iterator[float]:
         yield random.uniform(0.3, 1) * min(_FIRST_PAUSE_S * 2 ** min(number, 10), _LONGEST_PAUSE_S)  # noqa: S311
 
 
-def _certificates(url: str) -> ssl.SSLContext:
-    if url.startswith("https://"):
-        return ssl.create_default_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; saves loading certificates for plain http
+def _certificates(url: str) -> ssl.SSLContext | bool:
+    return ssl.create_default_context() if url.startswith("https://") else True
 
 
-def _accepted(response: httpx.Response) -> bytes:
+def _patience(silence_s: float) -> aiohttp.ClientTimeout:
+    """How long the gateway may be silent; there is no limit to how long it may go on talking."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silence_s)
+
+
+def _accepted(response: aiohttp.ClientResponse, body: bytes) -> bytes:
     """The body of a good answer.
 
     Raises:
         KeyRefused, LeaseLost, LinkRefused, _NotNow: what the others mean.
     """
-    status = response.status_code
-    if response.is_success:
-        return response.content
+    status = response.status
+    if _is_good(response):
+        return body
     if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _NotNow(f"the gateway answered {status}")
-    message = _message(response.content) or f"The gateway answered {status} to {response.request.method}."
+    message = _message(body) or f"The gateway answered {status} to {response.method}."
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise KeyRefused(f"The gateway does not accept this worker's key: {message}")
     if status == HTTPStatus.CONFLICT:
@@ -259,13 +286,16 @@ def _accepted(response: httpx.Response) -> bytes:
     raise LinkRefused(message, status)
 
 
-async def _check_file(response: httpx.Response) -> None:
-    if response.is_success:
+def _is_good(response: aiohttp.ClientResponse) -> bool:
+    return 200 <= response.status < 300
+
+
+async def _check_file(response: aiohttp.ClientResponse) -> None:
+    if _is_good(response):
         return
-    await response.aread()
-    if response.status_code == HTTPStatus.NOT_FOUND:
+    if response.status == HTTPStatus.NOT_FOUND:
         raise RunError("input_gone", "the uploaded file has been deleted or has expired; upload it again.")
-    _accepted(response)
+    _accepted(response, await response.read())
 
 
 def _message(body: bytes) -> str:

@@ -19,6 +19,8 @@ NEWS_PAUSE_S = 0.25
 MAX_LINES_PER_POST = 200
 MAX_LINES = 1000
 _REFUSED_PAUSE_S = 1.0
+_FIRST_LOOK_S = 0.05
+"""After a claim, before the first renewal: a run has to begin before it can be stopped."""
 
 Reason = Literal["stop", "lost", "hand_back"]
 """Why a lease ends before its road does: its caller wants it, somebody else has it, or the worker ends."""
@@ -146,6 +148,9 @@ class Leases:
         clock = asyncio.get_running_loop().time
         while True:
             await self._any.wait()
+            await asyncio.sleep(_FIRST_LOOK_S)
+            if not self._held:
+                continue  # what was that short needs no renewal
             asked_at = clock()
             if await self._renew([News(ref.job_id, ref.token) for ref in self._held], self._wait_s):
                 continue

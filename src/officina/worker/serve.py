@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+import uvloop
 
 from officina import engines, logs
 from officina.child.lifeline import end_with_parent
@@ -41,6 +42,7 @@ EXIT_KEY_REFUSED = 77
 EXIT_MISCONFIGURED = 78
 _REFUSED_PAUSE_S = 2.0
 _TOO_SOON_S = 0.2
+_AHEAD_PAUSE_S = 0.02
 _LAST_CLAIM_S = 2.0
 _GOODBYE_S = 2.0
 _PIPE_BYTES = 4096
@@ -141,7 +143,11 @@ class Worker:
             for work in claimed.work:
                 self._accept(work)
             self._asking = None
-            if not claimed.work and clock() - asked_at < _TOO_SOON_S:
+            if claimed.work and not self._seats.idle:
+                await asyncio.sleep(
+                    _AHEAD_PAUSE_S
+                )  # what begins now is in more of a hurry than what comes next
+            elif not claimed.work and clock() - asked_at < _TOO_SOON_S:
                 await asyncio.sleep(_TOO_SOON_S)  # a gateway that is stopping does not let claims wait
 
     async def _room(self) -> None:
@@ -337,4 +343,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OperatorError as error:
         return _exit_code(error)
     os.unsetenv("OFFICINA_WORKER_KEY")  # engines have no business with it
-    return asyncio.run(_until_told(options, given.parent_pipe))
+    return uvloop.run(_until_told(options, given.parent_pipe))
