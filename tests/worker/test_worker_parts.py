@@ -15,7 +15,7 @@ from officina.engines import ENGINES
 from officina.errors import MissingExtra, OperatorError
 from officina.link import Work
 from officina.worker.scratch import remove_abandoned, scratch_folder
-from officina.worker.seats import Seats
+from officina.worker.seats import Seat, Seats
 from officina.worker.slot import Slot, SlotTerms
 
 
@@ -39,20 +39,39 @@ def seats(count: int) -> Seats:
     return Seats(Slot(number, SlotTerms()) for number in range(count))
 
 
+def come(line: Seats, name: str) -> Seat:
+    """A job whose inputs are there."""
+    seat = line.take(work(name))
+    line.line_up(seat)
+    return seat
+
+
 async def test_there_is_room_for_one_more_only_while_something_runs() -> None:
     line = seats(2)
     assert (line.room, line.idle) == (2, 2)
-    line.take(work("a"))
+    come(line, "a")
     assert (line.room, line.idle) == (2, 1)
-    line.take(work("b"))
+    come(line, "b")
     assert (line.room, line.idle) == (1, 0)
-    line.take(work("c"))
+    come(line, "c")
     assert (line.room, line.idle) == (0, 0)
+
+
+async def test_a_slot_is_not_kept_for_a_job_whose_inputs_are_not_there() -> None:
+    line = seats(1)
+    slow = line.take(work("a"))
+    assert (line.room, line.idle) == (1, 0)
+    quick = come(line, "b")
+    assert quick.slot.done()
+    line.line_up(slow)
+    assert not slow.slot.done()
+    line.leave(quick)
+    assert slow.slot.done()
 
 
 async def test_who_waits_is_given_the_slot_that_becomes_free_first() -> None:
     line = seats(1)
-    first, second, third = (line.take(work(name)) for name in "abc")
+    first, second, third = (come(line, name) for name in "abc")
     line.leave(second)
     assert second.slot.cancelled()
     assert not third.slot.done()
@@ -63,7 +82,7 @@ async def test_who_waits_is_given_the_slot_that_becomes_free_first() -> None:
 
 async def test_leaving_twice_gives_nothing_up_that_another_holds() -> None:
     line = seats(1)
-    first, second = line.take(work("a")), line.take(work("b"))
+    first, second = come(line, "a"), come(line, "b")
     line.leave(first)
     line.leave(first)
     assert second.slot.done()
@@ -75,8 +94,8 @@ async def test_leaving_twice_gives_nothing_up_that_another_holds() -> None:
 async def test_busy_slots_count_as_warm_for_their_model() -> None:
     line = seats(2)
     assert line.warm_models() == ()
-    line.take(work("a"))
-    line.take(work("b"))
+    come(line, "a")
+    come(line, "b")
     assert set(line.warm_models()) == {"a", "b"}
     await asyncio.gather(*(slot.close() for slot in line.slots))
 

@@ -89,6 +89,30 @@ async def test_an_input_that_is_gone_fails_the_run_and_names_the_input(tmp_path:
     assert failure.detail == {"field": "pictures", "index": 0}
 
 
+async def test_a_file_that_the_gateway_cannot_read_fails_the_run_and_is_tried_again(tmp_path: Path) -> None:
+    async with working(tmp_path) as scene:
+        scene.gateway.failing["files"] = [503] * 4
+        job = scene.gateway.submit("echo", {"pictures": [scene.gateway.store(png(2, 3))]}, media=PICTURES)
+        failure = (await scene.gateway.result(job)).failure
+    assert failure is not None
+    assert failure.type == "store_failed"
+
+
+async def test_jobs_whose_inputs_are_slow_to_come_keep_no_other_job_from_its_turn(tmp_path: Path) -> None:
+    async with working(tmp_path) as scene:
+        slow = [scene.gateway.store(png(2, 3)) for _ in range(3)]
+        for file_id in slow:
+            scene.gateway.hold(file_id)
+        held = [scene.gateway.submit("echo", {"pictures": [each]}, media=PICTURES) for each in slow]
+        quick = scene.gateway.submit("echo")
+        await scene.gateway.result(quick)
+        assert not any(job.ended for job in held)
+        for file_id in slow:
+            scene.gateway.release(file_id)
+        for job in held:
+            assert (await scene.gateway.result(job)).kind == "succeeded"
+
+
 async def test_the_same_engine_and_options_stay_warm_between_jobs(tmp_path: Path) -> None:
     async with working(tmp_path) as scene:
         jobs = [scene.gateway.submit("echo", options={"a": 1}) for _ in range(3)]

@@ -99,6 +99,7 @@ class Attempt:
 
     async def _steps(self) -> Outcome:
         files = await self._fetch()
+        self._tools.seats.line_up(self._seat)
         end = await self._run(files)
         if isinstance(end, Failed):
             if end.trace:

@@ -10,6 +10,11 @@ from officina.child.frames import Load
 from officina.link import Warm, Work
 from officina.worker.slot import Slot
 
+SLOW_S = 2.0
+"""A job whose inputs take longer than this keeps nobody waiting: another is asked for meanwhile."""
+MOST_SLOW = 8
+"""How many jobs whose inputs are slow to come a worker holds beside the others."""
+
 
 def load_of(work: Work) -> Load:
     """The engine that a job needs."""
@@ -17,34 +22,45 @@ def load_of(work: Work) -> Load:
 
 
 class Seat:
-    """One job's turn in a slot. `slot` is done when the turn has come, which may be at once."""
+    """One job's turn in a slot: first its inputs come, then it gets in line, then `slot` is done."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.slot: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        self.slow = False
         self.left = False
 
 
 class Seats:
-    """The slots of a worker and the line in front of them. `changed` is set whenever either has changed."""
+    """The slots of a worker, the line in front of them, and the jobs whose inputs are still on their way.
+
+    A slot is never kept for a job that cannot begin. `changed` is set whenever any of it has changed.
+    """
 
     def __init__(self, slots: Iterable[Slot]) -> None:
         self.slots = tuple(slots)
         self.changed = asyncio.Event()
         self._idle = list(self.slots)
+        self._coming: list[Seat] = []
         self._line: deque[Seat] = deque()
         self._models: dict[int, str] = {}
 
     @property
     def idle(self) -> int:
-        """How many slots have nothing to do."""
-        return len(self._idle)
+        """How many slots have nothing to do and no job on its way to them."""
+        return max(0, len(self._idle) - self._expected)
 
     @property
     def room(self) -> int:
         """How many jobs to ask for: one for each idle slot, and one to have ready while others run."""
-        ahead = not self._line and self.idle < len(self.slots)
-        return self.idle + ahead
+        if len(self._coming) >= MOST_SLOW + len(self.slots):
+            return 0
+        occupied = len(self._idle) < len(self.slots) or self._expected > 0
+        return max(0, len(self._idle) + occupied - self._expected)
+
+    @property
+    def _expected(self) -> int:
+        return len(self._line) + sum(not each.slow for each in self._coming)
 
     def warm_models(self) -> tuple[str, ...]:
         """The models whose engine is loaded, or will be, where the next job would run."""
@@ -61,23 +77,34 @@ class Seats:
         await asyncio.gather(*(slot.warm_up(Load(each.engine, each.options)) for slot, each in pairs))
 
     def take(self, work: Work) -> Seat:
-        """Get in line; the slot is given at once if one is idle, one that is warm for the job if there is."""
+        """Expect a job whose inputs are on their way."""
         seat = Seat(work)
+        self._coming.append(seat)
+        asyncio.get_running_loop().call_later(SLOW_S, self._lose_patience, seat)
+        return seat
+
+    def line_up(self, seat: Seat) -> None:
+        """Get in line; the slot is given at once if one is idle, one that is warm for the job if there is."""
+        if seat.left:
+            return
+        self._coming.remove(seat)
         if self._idle:
-            slot = min(self._idle, key=lambda each: _effort(each, load_of(work)))
+            slot = min(self._idle, key=lambda each: _effort(each, load_of(seat.work)))
             self._idle.remove(slot)
             self._give(slot, seat)
         else:
             self._line.append(seat)
         self.changed.set()
-        return seat
 
     def leave(self, seat: Seat) -> None:
         """Give the slot, or the place in line, up; doing so twice is no harm."""
         if seat.left:
             return
         seat.left = True
-        if seat in self._line:
+        if seat in self._coming:
+            self._coming.remove(seat)
+            seat.slot.cancel()
+        elif seat in self._line:
             self._line.remove(seat)
             seat.slot.cancel()
         elif self._line:
@@ -85,6 +112,11 @@ class Seats:
         else:
             self._idle.append(seat.slot.result())
         self.changed.set()
+
+    def _lose_patience(self, seat: Seat) -> None:
+        if seat in self._coming:
+            seat.slow = True
+            self.changed.set()
 
     def _is_busy(self, slot: Slot) -> bool:
         return slot not in self._idle
