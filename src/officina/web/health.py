@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from officina.errors import Unavailable
+from officina.job import Depth
 from officina.service import HEARD_S
 from officina.web.call import Call
 from officina.web.render import Answer, json
@@ -32,7 +33,9 @@ async def metrics(call: Call) -> Answer:
 
 async def figures(call: Call) -> Answer:
     """The same without a key, for the separate address that `metrics_listen` names."""
-    body = call.gateway.metrics.text(await call.gateway.queue.depth(), workers_heard(call))
+    # A model that nothing waits for is listed as well: what scales by these figures must read a zero.
+    depth = {**dict.fromkeys(call.gateway.catalog.entries, Depth()), **await call.gateway.queue.depth()}
+    body = call.gateway.metrics.text(depth, workers_heard(call))
     return Answer(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
 
