@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-torch screenshots sheet crash lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-torch screenshots sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -39,6 +39,9 @@ bench-torch: .venv-torch/ready  ## What the diffusers engine takes beside the ba
 
 bench-collage: .venv/dev  ## The collage engine against its floor: decoding, its nets, encoding.
 	$(BIN)/python benchmarks/collage.py
+
+bench-pages: .venv/dev  ## What each page costs, against a bare route with the same bytes.
+	$(BIN)/python benchmarks/pages.py
 
 sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
 	$(BIN)/python examples/contact_sheet.py sheet-output

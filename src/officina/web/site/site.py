@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from markupsafe import Markup
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute
@@ -181,6 +182,7 @@ class Site:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        made.policies["json.dumps_function"] = _json
         made.globals.update(static=self.static.url, version=__version__, iso=when, **PHRASES)
         return made
 
@@ -216,6 +218,11 @@ class Site:
 
     async def _static_file(self, call: Call) -> Answer:
         return self.static.answer(call)
+
+
+def _json(value: Any, **_: Any) -> str:
+    """JSON for a page, from the encoder that everything else uses: a fifth of the time of Python's own."""
+    return msgspec.json.encode(value).decode()
 
 
 def best_locale(call: Call) -> str:
