@@ -12,7 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from officina.errors import MethodNotAllowed, OfficinaError, ServerError, UnknownRoute
 from officina.service import Gateway
-from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
+from officina.web import (
+    files,
+    health,
+    keys,
+    library,
+    models,
+    operate,
+    probe,
+    render,
+    requests,
+    usage,
+    worker_link,
+)
 from officina.web.call import Call
 from officina.web.guard import Guard
 from officina.web.reference import Reference
@@ -69,6 +81,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/v1/shares/{token}", GET=library.shared),
         at("/v1/models", GET=models.search),
         at("/v1/files", POST=files.upload),
+        at("/v1/files/probe", POST=probe.probe),
         at("/files/{name}", GET=files.download),
         at("/v1/keys", GET=keys.listing, POST=keys.create),
         at("/v1/keys/{key_id}", DELETE=keys.revoke),

@@ -257,6 +257,18 @@ FILES = (
         errors=(e.CallerError, e.TooLarge, e.InvalidInput, e.DiskFull),
     ),
     Operation(
+        method="POST",
+        path="/v1/files/probe",
+        tag="Files",
+        id="probe",
+        summary="Look at a file behind a URL",
+        text="Fetches it by the same rules as a run, measures it, and keeps it for an hour so that it can be "
+        "shown. A file that a run could not fetch is refused in the words of that run.",
+        body=(Content(s.Probe),),
+        replies=(said(s.Probed, "What was found."),),
+        errors=(e.CallerError, e.UnknownModel, e.TooLarge, e.InvalidInput, e.TooManyProbes, e.DiskFull),
+    ),
+    Operation(
         method="GET",
         path="/files/{name}",
         tag="Files",
