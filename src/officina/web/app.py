@@ -66,7 +66,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
     def at(path: str, **endpoints: Endpoint) -> Route:
         return Route(path, Methods(gateway, **endpoints))
 
-    reference = Reference(gateway)
+    reference = Reference(gateway, site)
     return [
         at("/v1/requests/{request_id}/status", GET=requests.status),
         at("/v1/requests/{request_id}/result", GET=requests.result),
@@ -104,7 +104,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/docs", GET=reference.docs),
         at("/docs/reference.css", GET=reference.style),
         at("/llms.txt", GET=reference.llms),
-        at("/s/{token}", GET=reference.shared),
+        at("/s/{token}", GET=site.shared),
         at("/{locale}/models/{model_id:path}/api.md", GET=reference.model_markdown),
         *site.routes(at),
     ]

@@ -194,6 +194,7 @@ RUNS = (
         id="shared_page",
         summary="A shared result as a page",
         scope=None,
+        parameters=(query("locale", "Its language; the browser's own unless given.", "string"),),
         replies=(sent("text/html", "The page.", TEXT),),
         errors=(e.UnknownRequest,),
     ),

@@ -27,6 +27,7 @@ from officina.web.site import (
     model_api,
     operate,
     playground,
+    share,
     sign_in,
     usage,
 )
@@ -197,6 +198,14 @@ class Site:
                 return page.html("again.html")
 
         return endpoint
+
+    async def shared(self, call: Call) -> Answer:
+        """`/s/…`: a shared result, in the language that the reader chose on it, else in the reader's own."""
+        asked = call.query.get("locale", "")
+        code = asked if asked in LOCALES else best_locale(call)
+        page = Page(call, self, locale.load(code), await reader(call))
+        page.alternates = [(each, name, f"{page.path}?locale={each}") for each, name in LOCALES.items()]
+        return await share.show(page)
 
     async def _front(self, call: Call) -> Answer:
         """`/`: to the front page in the reader's language."""
