@@ -23,6 +23,7 @@ test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
 
 screenshots: .venv/dev  ## A picture of every page, in three widths, both themes and two languages.
 	$(BIN)/python tests/pages/screenshots.py
+	$(BIN)/python tests/pages/screenshots.py --docs docs/pictures
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .

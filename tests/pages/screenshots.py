@@ -83,8 +83,12 @@ def _runs(server: Server) -> dict[str, str]:
     examples = server.client(None).get(f"/en/models/{SEED}").text
     names = dict.fromkeys(part.split('"')[0] for part in examples.split(f"{server.url}/files/")[1:])
     urls = [f"{server.url}/files/{name}" for name in names][:2]
-    sized = {"image_urls": urls, "width×height": "1024x1024(1:1)", "force_single": True}
-    ids = [server.submit({**sized, "prompt": prompt}, SEED) for prompt in PROMPTS]
+    sized = {"width×height": "1024x1024(1:1)", "force_single": True}
+    given = [urls, *(urls[1:] for _ in PROMPTS[1:])]
+    inputs = [
+        {**sized, "image_urls": each, "prompt": said} for each, said in zip(given, PROMPTS, strict=True)
+    ]
+    ids = [server.submit(each, SEED) for each in inputs]
     for each in ids:
         server.result(each, 60)
     share = server.http.post(f"/v1/requests/{ids[0]}/share").json()["url"].removeprefix(server.url)
