@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { announce, find, icon, make } from "./dom.js";
 import { facts } from "./handed.js";
-import { measureFile, measureValue } from "./measure.js";
+import { measureFile, measureValue, sourceOf } from "./measure.js";
 import { fileProblems } from "./rules.js";
 import { number, size, t } from "./text.js";
 
@@ -120,6 +120,7 @@ export function filesControl(field, id, changed) {
       measured?.width && `${number(measured.width)} × ${number(measured.height)}`].filter(Boolean).join(" · ");
     const remote = measured && !measured.source && !measured.problem && !measured.failed ? t("form.remote") : "";
     const name = measured?.name || value;
+    const waiting = facts.signedIn && /^https?:/i.test(value) && !sourceOf(value) ? t("probe.looking") : "…";
     const tool = (label, glyph, does, off) => make("button", { type: "button", class: "plain tool", disabled: off,
       "aria-label": t(label, { n: n + 1 }), title: t(label, { n: n + 1 }), onclick: () => does(glyph) }, icon(glyph));
     const shown = measured?.source && field.media === "image"
@@ -128,7 +129,7 @@ export function filesControl(field, id, changed) {
     return make("li", { "data-n": n, draggable: field.many ? "true" : "false",
       ondragstart: (event) => event.dataTransfer.setData("application/x-officina-place", String(n)) },
       make("span", { class: "thumb" }, shown, make("b", { "aria-hidden": "true" }, number(n + 1))),
-      make("span", { class: "about" }, make("span", { class: "name" }, name), make("span", { class: "quiet small" }, facts_ || remote || t("probe.looking")),
+      make("span", { class: "about" }, make("span", { class: "name" }, name), make("span", { class: "quiet small" }, facts_ || remote || (measured ? "" : waiting)),
         ...(measured ? [...fileProblems(field, measured), ...(measured.failed ? [measured.failed] : [])] : [])
           .map((sentence) => make("span", { class: "wrong", lang: "en" }, sentence))),
       make("span", { class: "tools-row" },
