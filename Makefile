@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-torch screenshots sheet crash lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-torch screenshots sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -23,6 +23,7 @@ test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
 
 screenshots: .venv/dev  ## A picture of every page, in three widths, both themes and two languages.
 	$(BIN)/python tests/pages/screenshots.py
+	$(BIN)/python tests/pages/screenshots.py --docs docs/pictures
 
 check: .venv/dev  ## Format, lint, types, floors, models.
 	$(BIN)/ruff format --check .
@@ -39,6 +40,9 @@ bench-torch: .venv-torch/ready  ## What the diffusers engine takes beside the ba
 
 bench-collage: .venv/dev  ## The collage engine against its floor: decoding, its nets, encoding.
 	$(BIN)/python benchmarks/collage.py
+
+bench-pages: .venv/dev  ## What each page costs, against a bare route with the same bytes.
+	$(BIN)/python benchmarks/pages.py
 
 sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
 	$(BIN)/python examples/contact_sheet.py sheet-output

@@ -176,6 +176,12 @@ class TooManyTries(CallerError):
     code, name, http = 429002, "TooManyTries", 429
 
 
+class TooManyProbes(CallerError):
+    """This key looks at too many addresses at once, or in a minute; wait, or simply submit the run."""
+
+    code, name, http = 429004, "TooManyProbes", 429
+
+
 # --- we, or the operator, must act -------------------------------------------------------------------------
 
 

@@ -24,10 +24,12 @@ from officina.keys import mint
 from officina.link import FetchPolicy, Register
 from officina.metrics import Metrics
 from officina.model import Model
+from officina.pace import Pace
+from officina.probe import Probes
 from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
 from officina.readiness import Outages, Readiness, answering, for_worker
-from officina.sessions import Sessions
+from officina.sessions import Sessions, cookie_name
 from officina.settings import Settings
 from officina.store import Store
 from officina.submit import Intake, Limits
@@ -80,8 +82,10 @@ class Gateway:
     sessions: Sessions
     examples: Examples
     intake: Intake
+    probes: Probes
     bodies: Budget
     metrics: Metrics = field(default_factory=Metrics)
+    pace: Pace = field(default_factory=Pace)
     outages: Outages = field(default_factory=Outages)
     started_at: float = field(default_factory=time.time)
     members: dict[str, Member] = field(default_factory=dict)
@@ -93,9 +97,8 @@ class Gateway:
 
     @property
     def cookie_name(self) -> str:
-        """The cookie of a browser's session. Cookies know no ports, so its name does."""
-        url = urlsplit(self.public_url)
-        return "__Host-officina" if url.scheme == "https" else f"officina_{url.port or 80}"
+        """The cookie of a browser's session."""
+        return cookie_name(self.public_url)
 
     def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
         """The models that a worker with these engines shall run, and with which of them."""
@@ -116,9 +119,15 @@ class Gateway:
 
     def offered(self) -> set[str]:
         """The engines of the workers that were heard of lately and take jobs."""
+        return {engine for member in self._there() for engine in member.said.engines}
+
+    def slots(self, engine: str) -> int:
+        """How many runs of an engine can go on at once, over all workers that were heard of lately."""
+        return sum(member.said.slots for member in self._there() if engine in member.said.engines)
+
+    def _there(self) -> list[Member]:
         now = time.time()
-        there = [each for each in self.members.values() if each.claimed and now - each.seen_at < HEARD_S]
-        return {engine for member in there for engine in member.said.engines}
+        return [each for each in self.members.values() if each.claimed and now - each.seen_at < HEARD_S]
 
     def readiness(self, model: Model) -> Readiness:
         """Which engine answers for a model now, or why none does."""
@@ -126,12 +135,7 @@ class Gateway:
 
     def fetch_policy(self) -> FetchPolicy:
         """What workers may fetch, by the operator's settings."""
-        return FetchPolicy(
-            allow_http=self.settings.fetch_http,
-            allow_hosts=self.settings.fetch_hosts,
-            max_file_bytes=self.settings.max_upload_mb * MIB,
-            total_timeout_s=self.settings.fetch_timeout_s,
-        )
+        return fetch_policy(self.settings)
 
     @property
     def public_files_url(self) -> str:
@@ -179,7 +183,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             gateway = build(settings, public_url, catalog, queue)
             gateway.first_key = await first_key(settings.data, queue)
             await queue.lose("local-")
-            async with _sweeping(gateway):
+            async with _sweeping(gateway), gateway.probes:
                 yield gateway
             await gateway.keyring.flush()
         finally:
@@ -207,7 +211,18 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
         sessions=Sessions(queue, keyring, settings.session_days * 86400.0),
         examples=Examples(queue, store),
         intake=Intake(catalog, queue, store, limits),
+        probes=Probes(queue, store, fetch_policy(settings)),
         bodies=Budget(settings.max_inflight_mb * MIB),
+    )
+
+
+def fetch_policy(settings: Settings) -> FetchPolicy:
+    """What may be fetched, by the operator's settings."""
+    return FetchPolicy(
+        allow_http=settings.fetch_http,
+        allow_hosts=settings.fetch_hosts,
+        max_file_bytes=settings.max_upload_mb * MIB,
+        total_timeout_s=settings.fetch_timeout_s,
     )
 
 

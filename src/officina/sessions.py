@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from officina.errors import BadKey, TooManyTries
 from officina.keyring import LOCAL, Keyring
@@ -21,6 +22,12 @@ TRIES = 10
 TRIES_S = 60.0
 LINK_S = 900.0
 """How long the link of a start can be used, once."""
+
+
+def cookie_name(public_url: str) -> str:
+    """The cookie of a browser's session. Cookies know no ports, so its name does."""
+    url = urlsplit(public_url)
+    return "__Host-officina" if url.scheme == "https" else f"officina_{url.port or 80}"
 
 
 class Sessions:

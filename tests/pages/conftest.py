@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import hostile
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from road_engines import png
 from road_server import Server, serving
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -20,8 +23,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with one worker, and among its models one whose every word is hostile."""
     folder = tmp_path_factory.mktemp("pages")
     hostile.write_model(folder / "models")
-    with serving(folder / "data", "--models", str(folder / "models")) as running:
+    flags = ("--models", str(folder / "models"), "--fetch-http", "--fetch-hosts", "127.0.0.1/32")
+    with serving(folder / "data", *flags) as running:
         yield running
+
+
+class Strangers(BaseHTTPRequestHandler):
+    """Another host, with pictures."""
+
+    def do_GET(self) -> None:
+        body = {"/far.png": png(61, 60), "/wide.png": png(4200, 2)}.get(self.path, b"<!doctype html>")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def strangers() -> Iterator[str]:
+    """The URL of a host that only the server may ask: a browser that does fails its test."""
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Strangers)
+    thread = Thread(target=listener.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.server_port}"
+    listener.shutdown()
+    thread.join()
+    listener.server_close()
 
 
 @pytest.fixture

@@ -106,7 +106,9 @@ def test_from_a_key_to_a_picture_in_italian(server: Server, open_page: Open) -> 
 # Files
 
 
-def test_files_are_dropped_pasted_chosen_and_named_and_put_in_order(server: Server, open_page: Open) -> None:
+def test_files_are_dropped_pasted_chosen_and_named_and_put_in_order(
+    server: Server, open_page: Open, strangers: str
+) -> None:
     page = open_page(PATH, key=server.key)
     files = page.locator(".files li")
     give(page, ".zone", "drop", ("first <b>.png", "image/png", png(30, 20)))
@@ -118,9 +120,14 @@ def test_files_are_dropped_pasted_chosen_and_named_and_put_in_order(server: Serv
         {"name": "third.png", "mimeType": "image/png", "buffer": png(52, 50)}
     )
     expect(files.nth(2)).to_contain_text("52 × 50")
-    page.get_by_label("URL per").fill("https://example.com/far.png")
+    page.get_by_label("URL per").fill(f"{strangers}/far.png")
     page.get_by_role("button", name="Aggiungi").click()
-    expect(files.nth(3)).to_contain_text("scaricata e controllata dal server")
+    expect(files.nth(3)).to_contain_text("61 × 60")
+    assert (
+        files.nth(3).locator("img").evaluate("async (i) => { await i.decode(); return i.naturalWidth; }")
+        == 61
+    )
+    assert sent(page)["image_urls"][3] == f"{strangers}/far.png"
     page.wait_for_function("!document.querySelector('#json').value.includes('blob:')")
 
     page.get_by_role("button", name="Sposta avanti l’immagine 3").click()
@@ -155,6 +162,32 @@ def test_a_file_that_breaks_a_rule_is_told_in_the_models_words_before_a_run(
     expect(page.locator("input[type=file]")).to_be_focused()
     expect(page.locator("#json-wrong")).to_contain_text("image_urls: 1: Maximum resolution is 4096x4096.")
     expect(page.locator(".run")).to_have_count(0)
+
+
+def test_a_picture_behind_a_url_is_checked_by_the_server_before_a_run(
+    server: Server, open_page: Open, strangers: str, refusals: list[str]
+) -> None:
+    refusals.append("the server responded with a status of 422")
+    page = open_page(PATH, key=server.key)
+    for path, words in (
+        (f"{strangers}/wide.png", "Maximum resolution is 4096x4096."),
+        (f"{strangers}/page", "an HTML page came instead of a picture"),
+        ("https://169.254.169.254/latest", "leads to a link-local network"),
+    ):
+        page.get_by_label("URL per").fill(path)
+        page.get_by_role("button", name="Aggiungi").click()
+        expect(page.locator(".files li").last).to_contain_text(words)
+    expect(page.locator(".files li").first).to_contain_text("4200 × 2")
+    page.get_by_role("button", name="Esegui", exact=True).click()
+    expect(page.locator("#announcer")).to_contain_text("Qualcosa non va ancora")
+    expect(page.locator(".run")).to_have_count(0)
+
+
+def test_what_a_run_costs_and_how_long_it_takes_is_told_before_it(server: Server, open_page: Open) -> None:
+    server.run({"prompt": "copy"}, ECHO)
+    page = open_page(PATH, key=server.key)
+    expect(page.locator("#price")).to_contain_text("per immagine · questa esecuzione al massimo 0,02")
+    expect(page.locator("#outlook")).to_contain_text("Parte subito · dura circa")
 
 
 # Fields and JSON

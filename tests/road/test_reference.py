@@ -201,19 +201,29 @@ def test_the_members_of_an_input_say_whether_they_are_required() -> None:
 def test_a_shared_result_is_a_page_for_people(server: Server) -> None:
     answer = opened(server, shared(server, "copy a boat"))
     page = Html(answer.text)
-    [picture] = page.values("src")
+    [picture] = [str(attributes["src"]) for tag, attributes in page.elements if tag == "img"]
     assert opened(server, picture).headers["content-type"] == "image/png"
     assert "copy a boat" in page.text
     assert answer.headers["x-robots-tag"] == "noindex"
     assert answer.headers["cache-control"] == "private, no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert "img-src 'self'" in answer.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
     assert server.client(None).get("/s/" + "0" * 32).status_code == 404
+
+
+def test_a_shared_result_is_in_the_language_of_whoever_has_the_link(server: Server) -> None:
+    url = shared(server, "copy a boat")
+    visitor = server.client(None)
+    assert 'lang="ja"' in visitor.get(url, headers={"Accept-Language": "ja"}).text
+    chosen = visitor.get(url, params={"locale": "it"}, headers={"Accept-Language": "ja"}).text
+    assert 'lang="it"' in chosen and "Provalo" in chosen
 
 
 def test_prompts_and_texts_of_models_are_inert_wherever_they_are_shown(nasty: Server) -> None:
     page = Html(opened(nasty, shared(nasty, f"copy {NASTY}", "tests/nasty")).text)
-    assert [tag for tag, _ in page.elements if tag in {"script", "td"}] == []
+    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
+    assert all(each.get("type") == "application/json" or "/static/" in str(each["src"]) for each in scripts)
+    assert "td" not in {tag for tag, _ in page.elements}
     assert len([tag for tag, _ in page.elements if tag == "img"]) == 1
     assert page.text.count(NASTY) == 3, "as it is in the title, in the prompt, and in the line below"
     markdown = opened(nasty, "/en/models/tests/nasty/api.md").text

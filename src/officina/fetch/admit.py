@@ -70,6 +70,11 @@ class Fetched:
     width: int | None = None
     height: int | None = None
 
+    def measures(self) -> dict[Metric, float]:
+        """All that a rule can ask of it."""
+        sizes = _sizes(self.width, self.height) if self.width and self.height else {}
+        return {"file_size_mb": self.size_bytes / MEGABYTE, **sizes}
+
 
 def wanted_files(
     media: Iterable[MediaField], accepts: tuple[str, ...], values: Mapping[str, Any]
@@ -216,12 +221,7 @@ class Admission:
 
     def _measure(self, kept: _Kept, info: PictureInfo) -> None:
         kept.info = info
-        measured: dict[Metric, float] = {
-            "width_pixels": info.width,
-            "height_pixels": info.height,
-            "width/height": info.width / info.height,
-        }
-        _check_rules(self._rules, measured)
+        _check_rules(self._rules, _sizes(info.width, info.height))
         check_pixels(info)
 
 
@@ -231,17 +231,27 @@ def _sources(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _check_rules(rules: Iterable[MediaRule], measured: Mapping[Metric, float]) -> None:
+def broken_rules(rules: Iterable[MediaRule], measured: Mapping[Metric, float]) -> Iterator[MediaRule]:
+    """The rules that a file breaks, as far as it was measured."""
     for rule in rules:
         value = measured.get(rule.metric)
         if value is not None and not _COMPARE[rule.operator](value, rule.value):
-            raise RunError(
-                "validation_failed",
-                rule.error,
-                rule=f"{rule.metric}{rule.operator}",
-                measured=round(value, 4),
-                limit=rule.value,
-            )
+            yield rule
+
+
+def _sizes(width: int, height: int) -> dict[Metric, float]:
+    return {"width_pixels": width, "height_pixels": height, "width/height": width / height}
+
+
+def _check_rules(rules: Iterable[MediaRule], measured: Mapping[Metric, float]) -> None:
+    for rule in broken_rules(rules, measured):
+        raise RunError(
+            "validation_failed",
+            rule.error,
+            rule=f"{rule.metric}{rule.operator}",
+            measured=round(measured[rule.metric], 4),
+            limit=rule.value,
+        )
 
 
 def _accepted(head: bytes, wanted: Wanted) -> FileType:

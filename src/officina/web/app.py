@@ -12,7 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from officina.errors import MethodNotAllowed, OfficinaError, ServerError, UnknownRoute
 from officina.service import Gateway
-from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
+from officina.web import (
+    files,
+    health,
+    keys,
+    library,
+    models,
+    operate,
+    probe,
+    render,
+    requests,
+    usage,
+    worker_link,
+)
 from officina.web.call import Call
 from officina.web.guard import Guard
 from officina.web.reference import Reference
@@ -54,7 +66,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
     def at(path: str, **endpoints: Endpoint) -> Route:
         return Route(path, Methods(gateway, **endpoints))
 
-    reference = Reference(gateway)
+    reference = Reference(gateway, site)
     return [
         at("/v1/requests/{request_id}/status", GET=requests.status),
         at("/v1/requests/{request_id}/result", GET=requests.result),
@@ -69,6 +81,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/v1/shares/{token}", GET=library.shared),
         at("/v1/models", GET=models.search),
         at("/v1/files", POST=files.upload),
+        at("/v1/files/probe", POST=probe.probe),
         at("/files/{name}", GET=files.download),
         at("/v1/keys", GET=keys.listing, POST=keys.create),
         at("/v1/keys/{key_id}", DELETE=keys.revoke),
@@ -91,7 +104,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/docs", GET=reference.docs),
         at("/docs/reference.css", GET=reference.style),
         at("/llms.txt", GET=reference.llms),
-        at("/s/{token}", GET=reference.shared),
+        at("/s/{token}", GET=site.shared),
         at("/{locale}/models/{model_id:path}/api.md", GET=reference.model_markdown),
         *site.routes(at),
     ]

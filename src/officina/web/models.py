@@ -6,7 +6,8 @@ from typing import Any
 
 from officina.catalog import Entry, id_problem, published
 from officina.errors import CallerError, InvalidInput, MalformedId, NotReady, Problem, UnknownModel
-from officina.job import LEVELS, Level
+from officina.job import LEVELS, Depth, Level
+from officina.pace import wait_s
 from officina.submit import Order
 from officina.web.call import Call, decode_json
 from officina.web.render import Answer, json, json_bytes
@@ -41,7 +42,8 @@ async def submit(call: Call) -> Answer:
 async def show(call: Call) -> Answer:
     """One model, with its schemas."""
     await call.key()
-    return json(_listed(call, entry(call), include_schema=True))
+    found = entry(call)
+    return json(_listed(call, found, include_schema=True) | {"outlook": await outlook(call, found)})
 
 
 async def search(call: Call) -> Answer:
@@ -64,6 +66,21 @@ async def categories(call: Call) -> Answer:
     """Every category of the catalogue."""
     await call.key()
     return json({"categories": call.gateway.catalog.categories()})
+
+
+async def outlook(call: Call, found: Entry) -> dict[str, Any]:
+    """What a run of this model would meet now: who is before it, how long runs take, how long it may wait."""
+    gateway = call.gateway
+    depth = (await gateway.queue.depth()).get(found.model.id, Depth())
+    usual_s = gateway.pace.usual_s(found.model.id)
+    slots = gateway.slots(gateway.readiness(found.model).engine)
+    waits_s = wait_s(depth.waiting, depth.running, slots, usual_s)
+    return {
+        "waiting": depth.waiting,
+        "running": depth.running,
+        "usual_run_s": None if usual_s is None else round(usual_s, 1),
+        "wait_s": None if waits_s is None else round(waits_s, 1),
+    }
 
 
 def _listed(call: Call, found: Entry, *, include_schema: bool) -> dict[str, Any]:

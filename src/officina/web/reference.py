@@ -1,4 +1,4 @@
-"""This server as others read it: OpenAPI, the reference page, llms.txt, a model as Markdown, a share."""
+"""This server as others read it: OpenAPI, the reference page, llms.txt, a model as Markdown."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ import msgspec
 from officina.catalog import Entry, published
 from officina.errors import UnknownRoute
 from officina.service import Gateway
-from officina.web import library, models
+from officina.web import models
 from officina.web.call import Call
 from officina.web.openapi import words
 from officina.web.openapi.document import PATHS, document, example, input_schema, model_document
 from officina.web.render import Answer, encode, json_bytes
+from officina.web.site.locale import Locale, load
+from officina.web.site.page import theme_of
+from officina.web.site.site import Site, best_locale
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 HTML = "text/html; charset=utf-8"
-POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 """No scripts, no frames, nothing from elsewhere."""
 _LOCALE = re.compile(PATHS["locale"][1]["pattern"])
 
@@ -31,8 +37,9 @@ _LOCALE = re.compile(PATHS["locale"][1]["pattern"])
 class Reference:
     """The descriptions of one server. Its catalog does not change while it runs, so each is made once."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, site: Site) -> None:
         self._gateway = gateway
+        self._site = site
         self._made: dict[tuple[str, ...], bytes] = {}
 
     async def openapi(self, call: Call) -> Answer:  # noqa: ARG002
@@ -47,12 +54,15 @@ class Reference:
         )
         return json_bytes(made)
 
-    async def docs(self, call: Call) -> Answer:  # noqa: ARG002
-        """The reference of the API as a page, without scripts."""
-        return _page(await self._once(("docs",), self._docs))
+    async def docs(self, call: Call) -> Answer:
+        """The reference of the API as a page, without scripts; framed in the reader's language."""
+        code, theme = best_locale(call), theme_of(call)
+        answer = _page(await self._once(("docs", code, theme), lambda: self._docs(load(code), theme)))
+        answer.headers.append((b"vary", b"accept-language, cookie"))
+        return answer
 
     async def style(self, call: Call) -> Answer:  # noqa: ARG002
-        """The style of the pages here."""
+        """What the reference has beside the style of all pages."""
         made = await self._once(("style",), lambda: self._render("reference.css"))
         return _text(made, "text/css; charset=utf-8")
 
@@ -71,26 +81,6 @@ class Reference:
         made = await self._once(("markdown", locale, entry.model.id), lambda: self._markdown(entry, locale))
         return _text(made, "text/markdown; charset=utf-8")
 
-    async def shared(self, call: Call) -> Answer:
-        """A shared result as a page, for whoever has the link, until it is taken back."""
-        share = library.show_share(call, await library.find_share(call))
-        base = self._gateway.public_url
-        files = {
-            kind: [url.removeprefix(base) for url in share["output"].get(kind, ())]
-            for kind in ("images", "videos")
-        }
-        entry = self._gateway.catalog.get(share["model_id"])
-        name = entry.model.texts["en"].display_name if entry else share["model_id"]
-        texts = [
-            share["input"][field] for field in (entry.spec.texts if entry else ()) if field in share["input"]
-        ]
-        answer = _page(
-            self._render("share.html", share=share, files=files, name=name, texts=texts),
-            f"{POLICY}; img-src 'self'; media-src 'self'",
-        )
-        answer.headers += [(b"cache-control", b"private, no-store"), (b"x-robots-tag", b"noindex")]
-        return answer
-
     async def _once(self, name: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
         """What was made under this name; the first time in a thread, since it takes a while."""
         if name not in self._made:
@@ -100,7 +90,7 @@ class Reference:
     def _document(self) -> dict[str, Any]:
         return document(self._gateway.public_url, list(self._gateway.catalog.entries))
 
-    def _docs(self) -> bytes:
+    def _docs(self, locale: Locale, theme: str) -> bytes:
         found = self._document()
         operations = [
             {**operation, "method": method.upper(), "path": path}
@@ -110,7 +100,14 @@ class Reference:
         responses = found["components"]["responses"].values()
         errors = sorted({line for each in responses for line in each["description"].split("\n\n")})
         return self._render(
-            "reference.html", document=found, operations=operations, errors=errors, words=words
+            "reference.html",
+            document=found,
+            operations=operations,
+            errors=errors,
+            words=words,
+            locale=locale,
+            theme=theme,
+            static=self._site.static.url,
         )
 
     def _llms(self) -> bytes:
@@ -152,9 +149,9 @@ class Reference:
         return self._templates.get_template(template).render(**values).encode()
 
 
-def _page(body: bytes, policy: str = POLICY) -> Answer:
+def _page(body: bytes) -> Answer:
     answer = _text(body, HTML)
-    answer.headers += [(b"content-security-policy", policy.encode()), (b"referrer-policy", b"no-referrer")]
+    answer.headers += [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]
     return answer
 
 

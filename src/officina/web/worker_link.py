@@ -154,6 +154,8 @@ async def finish(call: Call) -> Answer:
     outcome = _judged(call.gateway, lease, asked.outcome) if lease else asked.outcome
     job = await call.gateway.queue.finish(asked.lease, outcome)
     call.gateway.metrics.finished(job.model, job.state, outcome.run_s)
+    if job.state == "succeeded":
+        call.gateway.pace.note(job.model, outcome.run_s)
     return json({"state": job.state})
 
 

@@ -11,9 +11,18 @@ import msgspec
 
 from officina import __version__
 from officina.catalog import Entry
-from officina.errors import BadKey, OfficinaError, ServerError, Unavailable, WrongHost, WrongScope
+from officina.errors import (
+    BadKey,
+    OfficinaError,
+    ServerError,
+    Unavailable,
+    WrongHost,
+    WrongOrigin,
+    WrongScope,
+)
 from officina.explain import is_reference
 from officina.job import ID_PATTERN, SHARE_PATTERN
+from officina.sessions import cookie_name
 from officina.web.guard import UNGUARDED
 from officina.web.openapi import shapes
 from officina.web.openapi.operation import Content, Operation, Parameter, Reply
@@ -41,6 +50,13 @@ ABOUT = (
     "pictures. Send `Authorization: Bearer <key>`. Bodies are JSON in UTF-8, times are ISO 8601 in UTC. No "
     "route redirects, and every GET takes HEAD too. Errors have one shape on every route; a run that fails "
     "is no error of a call, it stands in the result."
+)
+
+SESSION = (
+    "The session of a browser that signed in on the pages; it acts for its key, with the scopes of that key. "
+    "It counts only when a call has no `Authorization`. The cookie is HttpOnly and SameSite=Strict, and the "
+    "call must come from a page of this server: `Sec-Fetch-Site: same-origin`, or from browsers that do not "
+    "say it our own `Origin`; without either, only reading is allowed. Else 403 with code 403004."
 )
 
 _ID = ID_PATTERN.pattern
@@ -122,7 +138,7 @@ def example(entry: Entry) -> dict[str, Any]:
 
 
 def _built(public_url: str, info: dict[str, str], operations: Sequence[Operation]) -> dict[str, Any]:
-    parts = _Parts(operations)
+    parts = _Parts(operations, public_url)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for each in operations:
         paths[each.path][each.method.lower()] = parts.operation(each)
@@ -141,7 +157,8 @@ def _built(public_url: str, info: dict[str, str], operations: Sequence[Operation
 class _Parts:
     """The operations of one document as objects, and the components that they refer to."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Operation], public_url: str) -> None:
+        self._cookie = cookie_name(public_url)
         self._ids = {each.id for each in operations}
         types = [shapes.Error, *dict.fromkeys(_types(operations))]
         found, self._schemas = msgspec.json.schema_components(types, ref_template=REF)
@@ -152,11 +169,17 @@ class _Parts:
     def components(self) -> dict[str, Any]:
         """Everything that was referred to so far."""
         key = {"type": "http", "scheme": "bearer", "description": "An API key of this server."}
+        session = {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": self._cookie,
+            "description": SESSION,
+        }
         return {
             "schemas": self._schemas,
             "responses": dict(sorted(self._responses.items())),
             "parameters": self._parameters,
-            "securitySchemes": {"key": key},
+            "securitySchemes": {"key": key, "session": session},
         }
 
     def operation(self, each: Operation) -> dict[str, Any]:
@@ -164,7 +187,7 @@ class _Parts:
         made: dict[str, Any] = {"operationId": each.id, "tags": [each.tag], "summary": each.summary}
         if each.text:
             made["description"] = each.text
-        made["security"] = [{"key": [each.scope]}] if each.scope else []
+        made["security"] = [{name: [each.scope]} for name in _ways_in(each)] if each.scope else []
         names = re.findall(r"{(\w+)}", each.path)
         parameters = [self._in_path(name) for name in names] + [_parameter(one) for one in each.parameters]
         if parameters:
@@ -230,11 +253,17 @@ def _types(operations: Iterable[Operation]) -> Iterable[type]:
         yield from (content.shape for content in contents if isinstance(content.shape, type))
 
 
+def _ways_in(each: Operation) -> tuple[str, ...]:
+    """The security schemes of an operation: no browser is a worker."""
+    return ("key",) if each.scope == "worker" else ("key", "session")
+
+
 def _of_every_route(each: Operation) -> tuple[type[OfficinaError], ...]:
     """What may happen anywhere: the key, the Host header, ourselves."""
     guarded = not each.path.startswith("/worker/") and each.path not in UNGUARDED
     return (
         *((BadKey, WrongScope) if each.scope else ()),
+        *((WrongOrigin,) if each.scope and "session" in _ways_in(each) else ()),
         *((WrongHost,) if guarded else ()),
         ServerError,
         Unavailable,

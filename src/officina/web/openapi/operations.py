@@ -194,6 +194,7 @@ RUNS = (
         id="shared_page",
         summary="A shared result as a page",
         scope=None,
+        parameters=(query("locale", "Its language; the browser's own unless given.", "string"),),
         replies=(sent("text/html", "The page.", TEXT),),
         errors=(e.UnknownRequest,),
     ),
@@ -255,6 +256,18 @@ FILES = (
         body_meaning="The file itself, or a form whose first part with a file name is taken.",
         replies=(said(s.File, "Kept.", 201),),
         errors=(e.CallerError, e.TooLarge, e.InvalidInput, e.DiskFull),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/files/probe",
+        tag="Files",
+        id="probe",
+        summary="Look at a file behind a URL",
+        text="Fetches it by the same rules as a run, measures it, and keeps it for an hour so that it can be "
+        "shown. A file that a run could not fetch is refused in the words of that run.",
+        body=(Content(s.Probe),),
+        replies=(said(s.Probed, "What was found."),),
+        errors=(e.CallerError, e.UnknownModel, e.TooLarge, e.InvalidInput, e.TooManyProbes, e.DiskFull),
     ),
     Operation(
         method="GET",

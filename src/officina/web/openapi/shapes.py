@@ -212,6 +212,35 @@ class SharedResult(Shape):
     expires_at: Time | None
 
 
+class Probe(Shape):
+    """Which field of which model a file would be for, and where it is."""
+
+    model_id: str
+    field: str
+    url: Annotated[str, Meta(description="An http or https URL.")]
+
+
+class Probed(Shape):
+    """A file behind a URL, as it was found. `problems` are the rules of the field that it breaks."""
+
+    url: Url
+    width: Annotated[int | None, Meta(description="In pixels, after the turn that EXIF asks for.")]
+    height: int | None
+    problems: list[RunFailure]
+    file: Annotated[File, Meta(description="What was fetched; kept for an hour.")]
+
+
+class Outlook(Shape):
+    """What a run of a model would meet now. `null` means not known: no worker, or no run since the start."""
+
+    waiting: Annotated[Count, Meta(description="Requests of all keys before it.")]
+    running: Count
+    usual_run_s: Annotated[Amount | None, Meta(description="The median of the last runs.")]
+    wait_s: Annotated[
+        Amount | None, Meta(description="About how long it waits, when all before it go first.")
+    ]
+
+
 class Model(Shape):
     """One entry of the catalogue. The schemas are the published ones, in their dialect."""
 
@@ -229,6 +258,7 @@ class Model(Shape):
     engine: Annotated[str, Meta(description="Which would answer now.")]
     ready: bool
     not_ready_reason: str
+    outlook: Annotated[Outlook | UnsetType, Meta(description="For one model, not in lists.")] = UNSET
     input_schema: dict[str, Any] | UnsetType = UNSET
     output_schema: dict[str, Any] | UnsetType = UNSET
 

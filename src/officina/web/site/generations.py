@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from markupsafe import Markup
 
 from officina.job import RESULT_WORDS
 from officina.web import library
@@ -32,11 +33,10 @@ async def show(page: Page) -> Answer:
         script=TEXTS,
         facts={"page": said, "pageSize": PAGE},
         asked=asked,
-        runs=said["requests"],
+        cards=[_shown(page, run) for run in said["requests"]],
         older=_older(asked, said["next_cursor"]),
         states=tuple(RESULT_WORDS.values()),
         models=tuple(page.call.gateway.catalog.entries),
-        prompt=prompt_of,
     )
 
 
@@ -65,6 +65,18 @@ def prompt_of(asked: dict[str, Any]) -> str:
     texts = {name: value for name, value in asked.items() if isinstance(value, str)}
     named = [value for name, value in texts.items() if "prompt" in name or "text" in name]
     return next(iter(named), "")
+
+
+def _shown(page: Page, run: dict[str, Any]) -> str:
+    """The card of a run. Nothing changes it any more once the run has ended, so then it is kept."""
+
+    def make() -> str:
+        asked = prompt_of(run["input"] or {})
+        return page.site.render("generation_card.html", page=page, t=page.t, run=run, prompt=asked)
+
+    if not run["finished_at"]:
+        return Markup(make())  # noqa: S704 - it comes out of a template
+    return page.site.keep(("run", run["request_id"], page.locale.code), make)
 
 
 async def _listed(call: Call, asked: dict[str, str]) -> dict[str, Any]:

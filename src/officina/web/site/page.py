@@ -73,8 +73,7 @@ class Page:
     @property
     def theme(self) -> str:
         """The theme that the reader chose: `light`, `dark`, or empty for the system's."""
-        theme = self.call.cookie("officina_theme")
-        return theme if theme in {"light", "dark"} else ""
+        return theme_of(self.call)
 
     def to(self, path: str, locale: str = "") -> str:
         """The path of a page in this language, or another one."""
@@ -137,6 +136,12 @@ class Page:
     def error(self, problem: OfficinaError) -> Answer:
         """The page of an error."""
         return self.html("error.html", status=problem.http, problem=problem)
+
+
+def theme_of(call: Call) -> str:
+    """The theme that a reader chose: `light`, `dark`, or empty for the system's."""
+    theme = call.cookie("officina_theme")
+    return theme if theme in {"light", "dark"} else ""
 
 
 async def reader(call: Call) -> Key | None:

@@ -32,7 +32,7 @@ async def show(page: Page) -> Answer:
     )
     return page.html(
         "playground.html",
-        script=("playground", "run", "form", "explore"),
+        script=("playground", "run", "form", "explore", "probe", "before"),
         facts=_facts(page, entry, example, names),
         card=card(page, entry),
         described=described,
@@ -53,6 +53,7 @@ def _facts(page: Page, entry: Entry, example: Mapping[str, Any], names: Mapping[
         "variable": samples.VARIABLE,
         "keyHint": f"{page.key.hint}…" if page.key else "",
         "priceUsd": model.price.base_usd,
+        "priceUnit": model.price.unit,
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from markupsafe import Markup
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute
@@ -26,6 +27,7 @@ from officina.web.site import (
     model_api,
     operate,
     playground,
+    share,
     sign_in,
     usage,
 )
@@ -181,6 +183,7 @@ class Site:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        made.policies["json.dumps_function"] = _json
         made.globals.update(static=self.static.url, version=__version__, iso=when, **PHRASES)
         return made
 
@@ -195,6 +198,14 @@ class Site:
                 return page.html("again.html")
 
         return endpoint
+
+    async def shared(self, call: Call) -> Answer:
+        """`/s/…`: a shared result, in the language that the reader chose on it, else in the reader's own."""
+        asked = call.query.get("locale", "")
+        code = asked if asked in LOCALES else best_locale(call)
+        page = Page(call, self, locale.load(code), await reader(call))
+        page.alternates = [(each, name, f"{page.path}?locale={each}") for each, name in LOCALES.items()]
+        return await share.show(page)
 
     async def _front(self, call: Call) -> Answer:
         """`/`: to the front page in the reader's language."""
@@ -216,6 +227,11 @@ class Site:
 
     async def _static_file(self, call: Call) -> Answer:
         return self.static.answer(call)
+
+
+def _json(value: Any, **_: Any) -> str:
+    """JSON for a page, from the encoder that everything else uses: a fifth of the time of Python's own."""
+    return msgspec.json.encode(value).decode()
 
 
 def best_locale(call: Call) -> str:

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { announce, find, icon, make } from "./dom.js";
 import { facts } from "./handed.js";
-import { measureFile, measureValue } from "./measure.js";
+import { measureFile, measureValue, sourceOf } from "./measure.js";
 import { fileProblems } from "./rules.js";
 import { number, size, t } from "./text.js";
 
@@ -13,7 +13,7 @@ const known = new Map(); // value → what was measured of it, and `sending` whi
 /** The control of a field of files. `changed(value)` is told what the reader made of it. */
 export function filesControl(field, id, changed) {
   let values = [];
-  const asked = new Set();
+  const asked = new Map(); // value → the measuring of it
   const list = make("ol", { class: "files" });
   const url = make("input", { type: "url", placeholder: "https://…", "aria-label": t("form.url", { field: field.title }) });
   const picker = make("input", { type: "file", id, class: "covered", accept: ACCEPT[field.media], multiple: field.many,
@@ -54,6 +54,7 @@ export function filesControl(field, id, changed) {
   /** Upload what is good and still only in this browser; resolves when all of it has arrived or failed. */
   async function send() {
     if (!facts.signedIn) return;
+    await Promise.all(values.map((value) => asked.get(value)));
     await Promise.all(values.map((value) => {
       const measured = known.get(value);
       if (!measured?.file || fileProblems(field, measured).length) return null;
@@ -101,10 +102,12 @@ export function filesControl(field, id, changed) {
     else if (/^https?:/.test(event.dataTransfer.getData("text/uri-list"))) place([event.dataTransfer.getData("text/uri-list")]);
   }
 
-  async function measure(value) {
-    if (asked.has(value)) return;
-    asked.add(value);
-    const found = await measureValue(value, field.media);
+  function measure(value) {
+    if (!asked.has(value)) asked.set(value, measured(value));
+  }
+
+  async function measured(value) {
+    const found = await measureValue(value, field);
     if (!known.has(value)) known.set(value, found);
     render();
     changed(null, true);
@@ -115,8 +118,9 @@ export function filesControl(field, id, changed) {
     if (!measured) measure(value);
     const facts_ = [measured?.bytes && size(measured.bytes),
       measured?.width && `${number(measured.width)} × ${number(measured.height)}`].filter(Boolean).join(" · ");
-    const remote = measured && !measured.source && !measured.problem ? t("form.remote") : "";
+    const remote = measured && !measured.source && !measured.problem && !measured.failed ? t("form.remote") : "";
     const name = measured?.name || value;
+    const waiting = facts.signedIn && /^https?:/i.test(value) && !sourceOf(value) ? t("probe.looking") : "…";
     const tool = (label, glyph, does, off) => make("button", { type: "button", class: "plain tool", disabled: off,
       "aria-label": t(label, { n: n + 1 }), title: t(label, { n: n + 1 }), onclick: () => does(glyph) }, icon(glyph));
     const shown = measured?.source && field.media === "image"
@@ -125,7 +129,7 @@ export function filesControl(field, id, changed) {
     return make("li", { "data-n": n, draggable: field.many ? "true" : "false",
       ondragstart: (event) => event.dataTransfer.setData("application/x-officina-place", String(n)) },
       make("span", { class: "thumb" }, shown, make("b", { "aria-hidden": "true" }, number(n + 1))),
-      make("span", { class: "about" }, make("span", { class: "name" }, name), make("span", { class: "quiet small" }, facts_ || remote || "…"),
+      make("span", { class: "about" }, make("span", { class: "name" }, name), make("span", { class: "quiet small" }, facts_ || remote || (measured ? "" : waiting)),
         ...(measured ? [...fileProblems(field, measured), ...(measured.failed ? [measured.failed] : [])] : [])
           .map((sentence) => make("span", { class: "wrong", lang: "en" }, sentence))),
       make("span", { class: "tools-row" },

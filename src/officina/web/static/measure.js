@@ -1,6 +1,6 @@
 // What a file is, as far as the browser can tell before a run: its format, bytes and pixels.
 
-import { pathOf } from "./api.js";
+import { call, pathOf } from "./api.js";
 import { facts } from "./handed.js";
 import { t } from "./text.js";
 
@@ -26,11 +26,13 @@ export async function measureFile(file, media) {
   return { ...measured, ...await pixels(measured.source) };
 }
 
+const PASSING = /^url_(timeout|unreachable|server_error)$/; // the run may have better luck
+
 /** Measure what a value of the input points to. */
-export async function measureValue(value, media) {
+export async function measureValue(value, { name: field, media }) {
   const source = sourceOf(value);
   const measured = { source, name: facts.exampleNames[value] ?? nameOf(value) };
-  if (!source) return measured;
+  if (!source) return facts.signedIn && /^https?:/i.test(value) ? { ...measured, ...await probe(value, field) } : measured;
   if (source.startsWith("/")) {
     const answer = await fetch(source, { method: "HEAD" }).catch(() => null);
     if (!answer?.ok) return { ...measured, source: "", problem: t("form.gone") };
@@ -38,6 +40,18 @@ export async function measureValue(value, media) {
     measured.format = answer.headers.get("Content-Type")?.replace(/^image\//, "");
   }
   return media === "image" ? { ...measured, ...await pixels(source) } : measured;
+}
+
+/** What the server finds behind a stranger's URL. It keeps that for an hour, so that it can be shown. */
+async function probe(url, field) {
+  try {
+    const { file, width, height } = await call("POST", "/v1/files/probe", { model_id: facts.modelId, field, url });
+    return { bytes: file.size_bytes, format: file.content_type.replace(/^image\//, ""), width, height, source: pathOf(file.url) };
+  } catch (problem) {
+    const [found] = problem.detail ?? [];
+    if (!found) return {}; // too many looks, or no answer: the run will tell
+    return PASSING.test(found.type) ? { failed: found.msg } : { problem: found.msg };
+  }
 }
 
 function nameOf(value) {

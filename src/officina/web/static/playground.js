@@ -6,7 +6,7 @@ import { makeForm } from "./form.js";
 import { facts } from "./handed.js";
 import { runCard } from "./run_card.js";
 import { SNIPPETS } from "./snippets.js";
-import { t } from "./text.js";
+import { duration, money, t } from "./text.js";
 
 const MOST_KEPT = 8; // runs whose ids the address remembers
 const READY_MS = 10_000;
@@ -23,6 +23,7 @@ const form = makeForm(facts.fields, (values) => {
 });
 
 function snippets(values) {
+  tellPrice(values);
   const url = `${facts.publicUrl}/v1/models/${facts.modelId}`;
   for (const [name, write] of Object.entries(SNIPPETS)) find(`[data-snippet="${name}"]`).textContent = write(url, values);
 }
@@ -133,8 +134,7 @@ find("#form").addEventListener("submit", async (event) => {
   await form.settle();
   button.disabled = false;
   const left = JSON.stringify(form.values()).includes('"blob:');
-  if (left) form.check();
-  else await submit(form.values());
+  if (form.check() && !left) await submit(form.values());
 });
 
 document.addEventListener("paste", (event) => {
@@ -152,9 +152,36 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("#form").requestSubmit();
 });
 
+// What a run costs and how long it takes, told before it
+
+const MOST_PICTURES = 15; // inputs and outputs together, where the prompt says how many
+
+/** How many pictures a run makes at most, as far as its input tells. */
+function mostPictures(values) {
+  if (values.force_single === true || !facts.fields.some(({ name }) => name === "force_single")) return values.num_images ?? 1;
+  const given = facts.fields.filter(({ media }) => media === "image").flatMap(({ name }) => values[name] ?? []);
+  return Math.max(1, MOST_PICTURES - given.length);
+}
+
+function tellPrice(values) {
+  const { priceUsd, priceUnit } = facts;
+  const price = money(priceUsd);
+  const parts = !priceUsd ? [t("before.free")] : priceUnit === "second" ? [t("before.per_second", { price })]
+    : [t("before.per_output", { price }), t("before.most", { price: money(priceUsd * mostPictures(values)) })];
+  find("#price").textContent = parts.join(" · ");
+}
+
+function tellOutlook({ waiting, wait_s: wait, usual_run_s: usual }) {
+  const parts = [wait === 0 ? t("before.at_once") : t("before.ahead", { n: waiting }),
+    ...(wait > 0 ? [t("before.wait", { time: duration(wait) })] : []),
+    usual === null ? t("before.unknown") : t("before.takes", { time: duration(usual) })];
+  find("#outlook").textContent = parts.join(" · ");
+}
+
 async function watchEngine() {
   if (!document.hidden) {
     const now = await call("GET", `/v1/models/${facts.modelId}`).catch(() => null);
+    if (now) tellOutlook(now.outlook);
     for (const badge of now ? document.querySelectorAll(".model-head .badge:first-child, #engine .badge") : []) {
       badge.className = `badge ${now.ready ? "good" : "wait"}`;
       badge.textContent = t(now.ready ? "explore.ready" : "explore.not_ready", { engine: now.engine });
@@ -183,5 +210,5 @@ start();
 if (facts.signedIn) {
   remembered().forEach((id) => follow(id));
   find("#no-runs").hidden = remembered().length > 0;
-  setTimeout(watchEngine, READY_MS);
+  watchEngine();
 }

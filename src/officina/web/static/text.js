@@ -20,6 +20,12 @@ export function number(value) {
   return numbers.format(value);
 }
 
+/** US dollars, with as many digits as a small price needs. */
+export function money(usd) {
+  return new Intl.NumberFormat(facts.locale, { style: "currency", currency: "USD",
+    maximumFractionDigits: usd < 0.1 && usd > 0 ? 4 : 2 }).format(usd);
+}
+
 /** A moment (ISO 8601, or a Date) in the reader's own time. */
 export function moment(at) {
   return moments.format(new Date(at));
