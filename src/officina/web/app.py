@@ -12,7 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from officina.errors import MethodNotAllowed, OfficinaError, ServerError, UnknownRoute
 from officina.service import Gateway
-from officina.web import files, health, keys, library, models, operate, render, requests, usage, worker_link
+from officina.web import (
+    files,
+    health,
+    keys,
+    library,
+    models,
+    operate,
+    render,
+    requests,
+    straight,
+    usage,
+    worker_link,
+)
 from officina.web.call import Call
 from officina.web.guard import Guard
 from officina.web.reference import Reference
@@ -83,6 +95,9 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/worker/v1/hand_back", POST=worker_link.hand_back),
         at("/worker/v1/finish", POST=worker_link.finish),
         at("/worker/v1/jobs/{job_id}/outputs/{n:int}", PUT=worker_link.put_output),
+        at("/worker/v1/jobs/{job_id}/outputs/{n:int}/grant", POST=straight.grant_output),
+        at("/worker/v1/jobs/{job_id}/outputs/{n:int}/confirm", POST=straight.confirm_output),
+        at("/worker/v1/files/{name}/grant", POST=straight.grant_file),
         at("/worker/v1/files/{name}", GET=worker_link.get_file),
         at("/healthz", GET=health.alive),
         at("/readyz", GET=health.ready),

@@ -73,7 +73,7 @@ class Reference:
 
     async def shared(self, call: Call) -> Answer:
         """A shared result as a page, for whoever has the link, until it is taken back."""
-        share = library.show_share(call, await library.find_share(call))
+        share = await library.show_share(call, await library.find_share(call))
         base = self._gateway.public_url
         files = {
             kind: [url.removeprefix(base) for url in share["output"].get(kind, ())]

@@ -11,12 +11,12 @@ import asyncio
 import itertools
 import random
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
@@ -24,8 +24,9 @@ import structlog
 
 from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
-from officina.link import Claim, Claimed, Finish, HandBack, Register, Registered, Renew
+from officina.link import Claim, Claimed, Finish, Grant, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
+from officina.worker.straight import Straight, described, pieces
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
@@ -35,7 +36,7 @@ _STORE_S = 120.0
 _STORE_TRIES = 4
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 3.0
-_PIECE_BYTES = 2**20
+_CONFIRM_S = 60.0  # the gateway reads the file back
 _LATER = frozenset({408, 425, 429})
 
 log = structlog.get_logger("officina.worker")
@@ -70,6 +71,7 @@ class Gateway:
         self._registered: Registered | None = None
         self._introducing = asyncio.Lock()
         self._failures = 0
+        self._straight = Straight()
         self._client = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"},
@@ -85,6 +87,7 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._straight.aclose()
         await self._client.aclose()
 
     async def register(self) -> Registered:
@@ -115,6 +118,26 @@ class Gateway:
 
     async def put_output(self, lease: LeaseRef, made: Made) -> Output:
         """Store one file of an attempt. Raises LeaseLost, or RunError when the gateway does not take it."""
+        return await self._put_straight(lease, made) or await self._put_through(lease, made)
+
+    async def _put_straight(self, lease: LeaseRef, made: Made) -> Output | None:
+        """Store a file without the gateway in between; None when that does not work. Raises LeaseLost."""
+        if not self._known.straight or not self._straight.is_open:
+            return None
+        place = f"jobs/{lease.job_id}/outputs/{made.n}"
+        said = await asyncio.to_thread(described, made)
+        try:
+            ask = partial(self._post, f"{place}/grant", said, Grant, params={"token": lease.token})
+            grant = await self._patiently(ask)
+            if not grant.url or not await self._straight.put(grant, made):
+                return None
+            confirm = partial(self._post, f"{place}/confirm", said, Output, params={"token": lease.token})
+            return await self._patiently(confirm)
+        except LinkRefused as error:
+            log.warning("output.not_straight", message=error.message)
+            return None
+
+    async def _put_through(self, lease: LeaseRef, made: Made) -> Output:
         refusals = itertools.count(1)
         path_there = f"{_ROOT}/jobs/{lease.job_id}/outputs/{made.n}"
 
@@ -123,7 +146,7 @@ class Gateway:
                 response = await self._client.put(
                     path_there,
                     params={"token": lease.token, "kind": made.kind},
-                    content=_pieces(file),
+                    content=pieces(file),
                     headers={"Content-Length": str(made.size_bytes)},
                     timeout=httpx.Timeout(_STORE_S, connect=_CONNECT_S, pool=None),
                 )
@@ -145,10 +168,10 @@ class Gateway:
     async def _file(self, name: str) -> AsyncGenerator[bytes]:
         """Give the bytes of a file; what has been given before the connection broke is passed over."""
         given = 0
+        grant = await self._grant_of(name)
         for pause_s in _pauses():
             try:
-                async with self._client.stream("GET", f"{_ROOT}/files/{name}") as response:
-                    await _check_file(response)
+                async with self._open(name, grant) as response:
                     seen = 0
                     async for chunk in response.aiter_bytes():
                         fresh = chunk[max(given - seen, 0) :]
@@ -157,10 +180,31 @@ class Gateway:
                         if fresh:
                             yield fresh
             except (httpx.TransportError, _NotNow) as error:
-                self._note_failure(error)
-                await asyncio.sleep(pause_s)
+                if not grant.url:
+                    self._note_failure(error)
+                    await asyncio.sleep(pause_s)
+                grant = Grant()
             else:
                 return
+
+    async def _grant_of(self, name: str) -> Grant:
+        """The right to read a file from the store itself; an empty one when there is none."""
+        if not self._known.straight or not self._straight.is_open:
+            return Grant()
+        try:
+            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant))
+        except LinkRefused:
+            return Grant()
+
+    @asynccontextmanager
+    async def _open(self, name: str, grant: Grant) -> AsyncIterator[httpx.Response]:
+        if grant.url:
+            async with self._straight.get(grant) as response:
+                yield response
+            return
+        async with self._client.stream("GET", f"{_ROOT}/files/{name}") as response:
+            await _check_file(response)
+            yield response
 
     @property
     def _known(self) -> Registered:
@@ -193,10 +237,17 @@ class Gateway:
             known = self._known
         raise AssertionError("the loop above returns or raises")
 
-    async def _post(self, name: str, words: msgspec.Struct, answer: type[Answer]) -> Answer:
-        wait_s: float = getattr(words, "wait_s", 0.0)
+    async def _post(
+        self,
+        name: str,
+        words: msgspec.Struct | None,
+        answer: type[Answer],
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        wait_s: float = _CONFIRM_S if name.endswith("/confirm") else getattr(words, "wait_s", 0.0)
         response = await self._client.post(
             f"{_ROOT}/{name}",
+            params=params,
             content=msgspec.json.encode(words),
             headers={"Content-Type": "application/json"},
             timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S, read=wait_s + _ANSWER_S, pool=None),
@@ -273,8 +324,3 @@ def _message(body: bytes) -> str:
         return str(msgspec.json.decode(body, type=dict[str, Any]).get("message", ""))
     except msgspec.DecodeError:
         return ""
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-        yield piece
