@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from road_server import serving
 
+from officina.cli import checks
+from officina.cli.checks import Finding
 from officina.errors import SettingsError, Unavailable
 from officina.settings import Settings
 from officina.store import open_store, place_of
+from pictures import saved
 from s3_server import BUCKET, S3Server, s3_serving
 
 S3 = Settings(store="s3://pictures/a/b")
@@ -129,3 +137,40 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="cannot be made"):
         open_store(place_of(Settings(store=f"file://{tmp_path}/file/below")))
+
+
+def doctors(settings: Settings) -> Finding:
+    return list(checks.store(settings))[-1]
+
+
+def test_the_doctor_says_where_files_are_and_how_they_are_delivered(s3: S3Server, tmp_path: Path) -> None:
+    bucket = Settings(store=f"s3://{BUCKET}/{tmp_path.name}", store_endpoint=s3.url, file_urls="signed")
+
+    in_bucket, in_folder = doctors(bucket), doctors(Settings(data=tmp_path))
+
+    assert in_bucket.grade == in_folder.grade == "ok"
+    assert f"s3://{BUCKET}/{tmp_path.name} can be read and written" in in_bucket.text
+    assert "signed URLs, good for 3600 s" in in_bucket.text
+    assert "delivered by the gateway" in in_folder.text
+
+
+def test_the_doctor_says_what_is_wrong_with_a_store(s3: S3Server, unused_port: int) -> None:
+    away = Settings(store=f"s3://{BUCKET}", store_endpoint=f"http://127.0.0.1:{unused_port}")
+
+    assert [doctors(each).grade for each in (away, replace(away, store="gcs://x"))] == ["fail", "fail"]
+    assert "no bucket" in doctors(replace(away, store="s3://nowhere", store_endpoint=s3.url)).text
+
+
+def test_a_back_up_of_a_server_on_a_bucket_says_where_the_files_are(s3: S3Server, tmp_path: Path) -> None:
+    where = ("--store", f"s3://{BUCKET}/{tmp_path.name}", "--store-endpoint", s3.url)
+    tar = tmp_path / "officina.tar"
+    with serving(tmp_path / "data", *where, workers=0) as server:
+        server.upload(saved("PNG"))
+        command = [*(sys.executable, "-m", "officina", "backup", "--to", str(tar), "--json")]
+        done = subprocess.run(
+            [*command, "--url", server.url, "--key", server.key], capture_output=True, text=True, check=True
+        )
+
+    assert json.loads(done.stdout)["files_elsewhere"] == f"s3://{BUCKET}/{tmp_path.name}"
+    with tarfile.open(tar) as archive:
+        assert archive.getnames() == ["officina.db"]

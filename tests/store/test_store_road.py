@@ -48,6 +48,9 @@ def test_a_job_goes_its_whole_road_and_its_files_go_straight(s3: S3Server, tmp_p
         assert [each.headers["content-type"] for each in pictures] == ["image/png"] * 3
         assert all(each.content.startswith(b"\x89PNG") for each in pictures)
         assert not list(server.data.glob("files"))
+        below = psutil.Process(server.process.pid).children(recursive=True)
+        assert below
+        assert not any("AWS_SECRET_ACCESS_KEY" in each.environ() for each in below)
     puts = asked(s3, tmp_path, "PUT", "incoming/")
     assert len([line for line in puts if "X-Amz-Signature" in line]) == 3
     assert len([line for line in asked(s3, tmp_path, "GET", "uploads/") if "X-Amz-Signature" in line]) == 1
