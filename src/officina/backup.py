@@ -16,8 +16,10 @@ CHUNK_BYTES = 1 << 20
 DATABASE = "officina.db"
 
 
-async def stream(queue: Queue, data: Path) -> AsyncIterator[bytes]:
-    """Yield a tar of `data`: first a snapshot of the database, then every file of the store.
+async def stream(queue: Queue, data: Path, files: Path | None) -> AsyncIterator[bytes]:
+    """Yield a tar: first a snapshot of the database, then every file of the folder `files`.
+
+    Without such a folder the files are in an object store, which has ways of its own to be kept twice.
 
     Files are written before the rows that name them, so all that the snapshot names is there, unless its
     retention ended meanwhile.
@@ -27,9 +29,8 @@ async def stream(queue: Queue, data: Path) -> AsyncIterator[bytes]:
         await queue.snapshot(copy)
         async for chunk in _member(copy, DATABASE):
             yield chunk
-    files = data / "files"
-    for path in await asyncio.to_thread(lambda: sorted(each for each in files.rglob("*") if each.is_file())):
-        async for chunk in _member(path, str(path.relative_to(data))):
+    for path in await asyncio.to_thread(_files, files):
+        async for chunk in _member(path, f"files/{path.relative_to(files or data)}"):
             yield chunk
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
@@ -52,6 +53,10 @@ def restore(tar: Path, data: Path) -> int:
     except (tarfile.TarError, OSError) as error:
         raise SettingsError(f"The back-up {tar} cannot be unpacked: {error}.") from None
     return len(members)
+
+
+def _files(folder: Path | None) -> list[Path]:
+    return sorted(each for each in folder.rglob("*") if each.is_file()) if folder else []
 
 
 async def _member(path: Path, name: str) -> AsyncIterator[bytes]:

@@ -19,7 +19,8 @@ from officina.job import StoredFile
 from officina.keyring import LOCAL
 from officina.picture import sniff
 from officina.queue.protocol import Queue
-from officina.store import Store
+from officina.store import Served, Store
+from officina.store.protocol import put_bytes
 from officina.submit import UNTYPED
 
 NEVER = 253_402_300_799.0
@@ -69,7 +70,7 @@ class Examples:
                 expires_at=NEVER,
                 filename=path.name,
             )
-            await self._store.put_bytes(file.store_key, data)
+            await put_bytes(self._store, file.store_key, data, Served(file.content_type, file.filename))
             await self._queue.add_file(file)
             return file
 

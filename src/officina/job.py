@@ -77,6 +77,11 @@ def output_key(job_id: str, attempt: int, n: int, suffix: str) -> str:
     return f"jobs/{job_id}/{attempt}/{n}{suffix}"
 
 
+def incoming_key(job_id: str, attempt: int, n: int) -> str:
+    """Where a worker may put an output by itself, until the gateway has looked at it."""
+    return f"incoming/{job_id}/{attempt}/{n}"
+
+
 class StoredFile(msgspec.Struct, frozen=True):
     """A kept file: an upload, an input made from a data URI, or an output. `name` is public, unguessable."""
 

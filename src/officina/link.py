@@ -5,7 +5,7 @@ Version 1. A gateway answers workers of its own version and of the one before; u
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,6 +55,8 @@ class Registered(msgspec.Struct, frozen=True):
     max_output_bytes: int = 256 * 2**20
     version: int = VERSION
     warm: tuple[Warm, ...] = ()
+    straight: bool = False
+    """Whether the gateway grants that files go straight to and from its store."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -116,6 +118,26 @@ class HandBack(msgspec.Struct, frozen=True):
 
     worker_id: str
     leases: tuple[LeaseRef, ...]
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """An output that a worker puts straight into the store: what it says of it, and its first bytes."""
+
+    kind: Literal["image", "video"]
+    size_bytes: int
+    sha256: str
+    head: bytes
+    """In base64. The type is told by them, never by the worker."""
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Where to put or get the bytes, for a short time, with these headers and no others.
+
+    An empty URL means: only through the gateway.
+    """
+
+    url: str = ""
+    headers: dict[str, str] = {}
 
 
 class Finish(msgspec.Struct, frozen=True):

@@ -25,7 +25,8 @@ from officina.job import StoredFile, new_secret
 from officina.link import FetchPolicy
 from officina.model import MediaField, MediaRule
 from officina.queue.protocol import Queue
-from officina.store import CHUNK_BYTES, Store
+from officina.store import Store
+from officina.store.protocol import CHUNK_BYTES
 
 MOST = 30
 """Looks that one key has in `MOST_S`."""

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
+
 from officina import catalog as catalogs
 from officina.catalog import Catalog
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
 from officina.examples import Examples
 from officina.explain import did_you_mean
 from officina.fetch.address import Reach, is_local
+from officina.file_urls import FileUrls
 from officina.keyring import Keyring
 from officina.keys import mint
 from officina.link import FetchPolicy, Register
@@ -31,9 +34,11 @@ from officina.queue.sqlite import open_sqlite
 from officina.readiness import Outages, Readiness, answering, for_worker
 from officina.sessions import Sessions, cookie_name
 from officina.settings import Settings
-from officina.store import Store
+from officina.store import Place, Store, open_store, place_of
 from officina.submit import Intake, Limits
 from officina.sweep import keep_sweeping
+
+log = structlog.get_logger("officina.service")
 
 MIB = 2**20
 DISK_FRESH_S = 1.0
@@ -77,7 +82,9 @@ class Gateway:
     public_url: str
     catalog: Catalog
     queue: Queue
+    place: Place
     store: Store
+    file_urls: FileUrls
     keyring: Keyring
     sessions: Sessions
     examples: Examples
@@ -171,6 +178,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
         OperatorError: another server uses the folder, the database is damaged or newer, a model is wrong.
     """
     Reach.parse(settings.fetch_hosts)
+    place_of(settings)
     with lock(settings.data):
         catalog = load_catalog(settings)
         terms = Terms(
@@ -181,6 +189,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
         queue = open_sqlite(settings.data / "officina.db", terms)
         try:
             gateway = build(settings, public_url, catalog, queue)
+            await _try_store(gateway)
             gateway.first_key = await first_key(settings.data, queue)
             await queue.lose("local-")
             async with _sweeping(gateway), gateway.probes:
@@ -192,7 +201,8 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
 
 def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -> Gateway:
     """Put the parts together."""
-    store = Store(settings.data / "files")
+    place = place_of(settings)
+    store = open_store(place)
     limits = Limits(
         strict=settings.strict_inputs,
         max_waiting=settings.max_waiting,
@@ -206,7 +216,9 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
         public_url=public_url,
         catalog=catalog,
         queue=queue,
+        place=place,
         store=store,
+        file_urls=FileUrls(settings, public_url, queue, store),
         keyring=keyring,
         sessions=Sessions(queue, keyring, settings.session_days * 86400.0),
         examples=Examples(queue, store),
@@ -224,6 +236,18 @@ def fetch_policy(settings: Settings) -> FetchPolicy:
         max_file_bytes=settings.max_upload_mb * MIB,
         total_timeout_s=settings.fetch_timeout_s,
     )
+
+
+async def _try_store(gateway: Gateway) -> None:
+    """Find out at the start whether files can be kept. A silent store is waited for: it may come back.
+
+    Raises:
+        SettingsError: it never will work like this.
+    """
+    try:
+        await gateway.store.probe()
+    except Unavailable as error:
+        log.warning("store_away", message=error.message)
 
 
 def load_catalog(settings: Settings) -> Catalog:

@@ -58,6 +58,16 @@ class Settings:
     host: str = setting("127.0.0.1", "Address to listen on; any but loopback needs public_url.")
     port: int = setting(8000, "Port to listen on; 0 takes a free one.")
     public_url: str = setting("", "The URL that callers use, for absolute links and the Host check.")
+    store: str = setting(
+        "", "Where files are kept: s3://, gs://, az:// with a bucket, or file:///; empty: the data folder."
+    )
+    store_endpoint: str = setting("", "URL of an S3 server other than Amazon's; empty: the provider's own.")
+    store_http: bool = setting(False, "Allow plain http to a store that is not on this machine.")
+    file_urls: str = setting(
+        "proxied",
+        "URLs of results: `proxied` by the gateway, `signed` by the store, or the bucket's public URL.",
+    )
+    file_urls_s: float = setting(3600.0, "How long a signed URL holds, in seconds.")
     models: tuple[str, ...] = setting((), "Further folders of models, added to the shipped ones.")
     engines: dict[str, EngineChoices] = setting(
         {}, "Which engine serves a model, and its options; or several, in order of preference."

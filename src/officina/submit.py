@@ -30,7 +30,8 @@ from officina.job import FILE_ID, Level, NewJob, StoredFile, Submitted, new_id, 
 from officina.keys import Key
 from officina.picture import sniff
 from officina.queue.protocol import Queue
-from officina.store import Store
+from officina.store import Served, Store
+from officina.store.protocol import discard
 
 UNTYPED = ("application/octet-stream", ".bin")
 
@@ -127,10 +128,10 @@ class Intake:
         try:
             submitted = await self._queue.submit(job, self._limits.max_waiting)
         except BaseException:
-            await self._store.delete([file.store_key for file in job.own])
+            await discard(self._store, [file.store_key for file in job.own])
             raise
         if submitted.replayed:
-            await self._store.delete([file.store_key for file in job.own])
+            await discard(self._store, [file.store_key for file in job.own])
         return submitted
 
     async def _settle_files(
@@ -149,7 +150,7 @@ class Intake:
             else:
                 _put_back(body, name, index, settled)
         if problems:
-            await self._store.delete([file.store_key for file in files.own])
+            await discard(self._store, [file.store_key for file in files.own])
             raise InvalidInput(detail=problems)
 
     async def _settle(self, source: str, job_id: str, key: Key, files: _Files) -> str:
@@ -172,7 +173,8 @@ class Intake:
         found = sniff(head)
         content_type, suffix = (found.mime, found.suffix) if found else UNTYPED
         limit = self._limits.max_file_bytes
-        put = await self._store.put(f"uploads/{name}", _pieces(head, pieces), limit)
+        chunks = _pieces(head, pieces)
+        put = await self._store.put(f"uploads/{name}", chunks, limit, Served(content_type))
         return StoredFile(
             name=name,
             suffix=suffix,

@@ -23,6 +23,19 @@ STEADY_S = 30.0
 """A worker that ran so long starts again with the shortest wait."""
 GRACE_S = 5.0
 """How much longer than its drain time a worker may take to end, before it is killed."""
+STORE_SECRETS = frozenset(
+    {
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_CLIENT_SECRET",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_SERVICE_ACCOUNT",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
+    }
+)
+"""What opens the store is the gateway's alone: engines open strangers' pictures."""
 
 
 async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> None:
@@ -73,7 +86,9 @@ async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
         *("--child-idle", str(settings.child_idle_s), "--parent-pipe", str(reading)),
         *("--log-format", settings.log_format, "--log-level", settings.log_level),
     ]
-    environment = {**os.environ, "OFFICINA_WORKER_KEY": gateway.keyring.local_secret}
+    theirs = frozenset[str]() if gateway.place.folder else STORE_SECRETS
+    environment = {name: text for name, text in os.environ.items() if name not in theirs}
+    environment["OFFICINA_WORKER_KEY"] = gateway.keyring.local_secret
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

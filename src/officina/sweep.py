@@ -11,6 +11,7 @@ import structlog
 from officina.keyring import Keyring
 from officina.queue.protocol import Queue
 from officina.store import Store
+from officina.store.protocol import discard
 
 log = structlog.get_logger("officina.sweep")
 
@@ -32,8 +33,7 @@ async def keep_sweeping(queue: Queue, store: Store, keyring: Keyring, models: Co
 async def sweep_rows(queue: Queue, store: Store, models: Collection[str]) -> None:
     """Expired leases, due retries, models that are gone, and what is past its retention."""
     swept = await queue.sweep(models)
-    if swept.store_keys:
-        await store.delete(swept.store_keys)
+    await discard(store, swept.store_keys)
     if swept.retried or swept.failed or swept.cancelled or swept.removed:
         log.info(
             "swept",

@@ -219,7 +219,7 @@ def test_readiness_tells_the_workers_and_metrics_the_queue(server: Server) -> No
     ready = until(lambda: server.client(None).get("/readyz").json())
     figures = server.http.get("/metrics").text
 
-    assert ready == {"status": "ready", "workers": 1}
+    assert ready == {"status": "ready", "workers": 1, "store": "ok"}
     assert 'officina_runs_total{model="tests/echo",outcome="succeeded"}' in figures
     assert 'officina_jobs_waiting{model="tests/echo"}' in figures
     assert 'route="/v1/models/{model_id:path}"' in figures

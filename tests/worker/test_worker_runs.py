@@ -91,7 +91,7 @@ async def test_an_input_that_is_gone_fails_the_run_and_names_the_input(tmp_path:
 
 async def test_a_file_that_the_gateway_cannot_read_fails_the_run_and_is_tried_again(tmp_path: Path) -> None:
     async with working(tmp_path) as scene:
-        scene.gateway.failing["files"] = [503] * 4
+        scene.gateway.failing["files"] = [500] * 4
         job = scene.gateway.submit("echo", {"pictures": [scene.gateway.store(png(2, 3))]}, media=PICTURES)
         failure = (await scene.gateway.result(job)).failure
     assert failure is not None

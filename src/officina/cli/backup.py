@@ -13,7 +13,7 @@ import typer
 
 from officina.cli import folder, options, show, target
 from officina.cli.exits import Code, Stop
-from officina.settings import load
+from officina.settings import Settings, load
 
 
 def backup(
@@ -26,13 +26,18 @@ def backup(
 ) -> None:
     """Back up the database and all files, also while the server runs (that needs a key of scope admin)."""
     with show.screen(as_json) as screen:
-        place = None if url else load({"data": data}).settings.data
-        if place and not folder.is_locked(place):
-            asyncio.run(_from_folder(place, to))
+        settings = None if url else load({"data": data}).settings
+        if settings and not folder.is_locked(settings.data):
+            elsewhere = asyncio.run(_from_folder(settings, to))
         else:
-            _from_server(target.find(url, key, data), to)
+            elsewhere = _from_server(target.find(url, key, data), to)
         size_bytes = to.stat().st_size
-        screen.give({"file": str(to.absolute()), "size_bytes": size_bytes}, f"{to}: {size_bytes:,} bytes")
+        machine = {"file": str(to.absolute()), "size_bytes": size_bytes, "files_elsewhere": elsewhere}
+        screen.give(machine, f"{to}: {size_bytes:,} bytes")
+        if elsewhere:
+            screen.say(
+                f"It holds the database alone: the files are in {elsewhere}. Keep that safe by itself."
+            )
 
 
 def restore(
@@ -51,20 +56,27 @@ def restore(
         screen.say(f"Start it with `officina serve --data {data}`.")
 
 
-async def _from_folder(data: Path, to: Path) -> None:
+async def _from_folder(settings: Settings, to: Path) -> str:
+    """Back up without a server; where the files are, if they are not in the tar."""
     from officina.backup import stream
+    from officina.store import place_of
 
-    async with folder.opened(data) as queue:
-        await _write(to, stream(queue, data))
+    place = place_of(settings)
+    async with folder.opened(settings.data) as queue:
+        await _write(to, stream(queue, settings.data, place.folder))
+    return "" if place.folder else place.shown
 
 
-def _from_server(found: target.Target, to: Path) -> None:
+def _from_server(found: target.Target, to: Path) -> str:
+    """Have the server make it; where the files are, if they are not in the tar."""
     os.umask(0o077)
     with target.connect(found, patient=True) as client:
         try:
             client.download("/v1/backup", to, method="POST")
         except OSError as error:
             raise _unwritable(to, error) from None
+        store = str(client.call("GET", "/v1/storage").get("store", "folder"))
+    return "" if store == "folder" or store.startswith("file:") else store
 
 
 async def _write(to: Path, chunks: AsyncIterator[bytes]) -> None:

@@ -229,5 +229,34 @@ def exposure(settings: Settings) -> Findings:
         yield Finding("public_url", "warn", f"{settings.public_url} shows keys to the network", hint)
 
 
-CHECKS: tuple[Callable[[Settings], Findings], ...] = (exposure, catalog, data)
+def store(settings: Settings) -> Findings:
+    """Where files are kept, whether that works, and how they are delivered."""
+    import asyncio
+
+    from officina import logs
+    from officina.errors import OfficinaError
+    from officina.store import open_store, place_of
+
+    logs.configure("console", "error")
+    try:
+        place = place_of(settings)
+        if place.folder and not place.folder.is_dir():
+            yield Finding("Store", "ok", f"{place.shown}, not made yet; {_delivery(settings)}")
+            return
+        asyncio.run(open_store(place).probe())
+    except OfficinaError as error:
+        yield Finding("Store", "fail", error.message)
+        return
+    yield Finding("Store", "ok", f"{place.shown} can be read and written; {_delivery(settings)}")
+
+
+def _delivery(settings: Settings) -> str:
+    how = {
+        "proxied": "files are delivered by the gateway",
+        "signed": f"results carry signed URLs, good for {settings.file_urls_s:g} s",
+    }
+    return how.get(settings.file_urls, f"results carry URLs of {settings.file_urls}")
+
+
+CHECKS: tuple[Callable[[Settings], Findings], ...] = (exposure, catalog, data, store)
 """What follows from the settings alone."""

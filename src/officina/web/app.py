@@ -22,6 +22,7 @@ from officina.web import (
     probe,
     render,
     requests,
+    straight,
     usage,
     worker_link,
 )
@@ -96,6 +97,9 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/worker/v1/hand_back", POST=worker_link.hand_back),
         at("/worker/v1/finish", POST=worker_link.finish),
         at("/worker/v1/jobs/{job_id}/outputs/{n:int}", PUT=worker_link.put_output),
+        at("/worker/v1/jobs/{job_id}/outputs/{n:int}/grant", POST=straight.grant_output),
+        at("/worker/v1/jobs/{job_id}/outputs/{n:int}/confirm", POST=straight.confirm_output),
+        at("/worker/v1/files/{name}/grant", POST=straight.grant_file),
         at("/worker/v1/files/{name}", GET=worker_link.get_file),
         at("/healthz", GET=health.alive),
         at("/readyz", GET=health.ready),

@@ -12,6 +12,7 @@ from officina.errors import InvalidInput, Problem, RangeNotSatisfiable, UnknownF
 from officina.job import StoredFile, new_secret
 from officina.picture import sniff
 from officina.service import MIB
+from officina.store import Served
 from officina.submit import UNTYPED
 from officina.web.call import Call
 from officina.web.chunks import nothing, opened, peek
@@ -38,7 +39,9 @@ async def upload(call: Call) -> Answer:
     mime, suffix = (found.mime, found.suffix) if found else UNTYPED
     name, now = new_secret(), time.time()
     store_key = f"uploads/{name}"
-    put = await call.gateway.store.put(store_key, chunks, call.gateway.settings.max_upload_mb * MIB)
+    filename = _UNSAFE.sub("_", PurePosixPath(filename).name)[:120]
+    limit = call.gateway.settings.max_upload_mb * MIB
+    put = await call.gateway.store.put(store_key, chunks, limit, Served(mime, filename))
     file = StoredFile(
         name=name,
         suffix=suffix,
@@ -49,7 +52,7 @@ async def upload(call: Call) -> Answer:
         sha256=put.sha256,
         created_at=now,
         expires_at=now + call.gateway.settings.retention_days * 86400.0,
-        filename=_UNSAFE.sub("_", PurePosixPath(filename).name)[:120],
+        filename=filename,
     )
     await call.gateway.queue.add_file(file)
     return json(described(file, call.gateway.public_url), 201)
@@ -89,13 +92,11 @@ async def download(call: Call) -> Answer | StreamingResponse:
 
 
 def _headers(file: StoredFile) -> dict[str, str]:
-    shown = file.content_type != UNTYPED[0]
-    disposition = "inline" if shown else f'attachment; filename="{file.filename or file.name}"'
     return {
         "ETag": f'"{file.sha256[:32]}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, immutable",
-        "Content-Disposition": disposition.encode("ascii", "replace").decode(),
+        "Content-Disposition": Served(file.content_type, file.filename or file.name).disposition,
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "cross-origin",

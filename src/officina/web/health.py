@@ -22,7 +22,16 @@ async def ready(call: Call) -> Answer:
         raise Unavailable
     call.gateway.check_disk()
     await call.gateway.queue.keys()
-    return json({"status": "ready", "workers": workers_heard(call)})
+    return json({"status": "ready", "workers": workers_heard(call), "store": await _store(call)})
+
+
+async def _store(call: Call) -> str:
+    """How the store is. A silent one makes no gateway unready: another gateway has the same store."""
+    try:
+        await call.gateway.store.check()
+    except Unavailable:
+        return "unavailable"
+    return "ok"
 
 
 async def metrics(call: Call) -> Answer:

@@ -46,7 +46,7 @@ async def backup(call: Call) -> StreamingResponse:
     """A back-up of everything as a tar stream, taken while the server runs."""
     await call.key("admin")
     await call.body()
-    tar = stream(call.gateway.queue, call.gateway.settings.data)
+    tar = stream(call.gateway.queue, call.gateway.settings.data, call.gateway.place.folder)
     return StreamingResponse(tar, media_type="application/x-tar")
 
 

@@ -49,7 +49,7 @@ async def listing(call: Call) -> Answer:
         if with_input:
             more["input"] = msgspec.Raw(inputs.get(job.id, b"null"))
         if with_output:
-            more["output"] = output(call, job) if job.output else None
+            more["output"] = await output(call, job) if job.output else None
         requests.append({**_summary(job), **more})
     return json({"requests": requests, "next_cursor": cursor})
 
@@ -65,7 +65,7 @@ async def record(call: Call) -> Answer:
         "priority": _PRIORITIES[kept.level],
         "input": msgspec.Raw(kept.input),
         "files": await _files(call, kept),
-        "output": output(call, job) if job.output else None,
+        "output": await output(call, job) if job.output else None,
         "notes": _raw(job.notes),
         "cost": job.cost_usd,
         "attempts": job.attempts,
@@ -93,7 +93,7 @@ async def unshare(call: Call) -> Answer:
 
 async def shared(call: Call) -> Answer:
     """A shared result, without a key."""
-    return json(show_share(call, await find_share(call)))
+    return json(await show_share(call, await find_share(call)))
 
 
 async def find_share(call: Call) -> Record:
@@ -104,7 +104,7 @@ async def find_share(call: Call) -> Record:
     return await call.gateway.queue.shared(token)
 
 
-def show_share(call: Call, kept: Record) -> dict[str, Any]:
+async def show_share(call: Call, kept: Record) -> dict[str, Any]:
     """What a stranger may see: what was asked but for its files, and what came of it; nothing of the key."""
     job = kept.job
     entry = call.gateway.catalog.get(job.model)
@@ -114,7 +114,7 @@ def show_share(call: Call, kept: Record) -> dict[str, Any]:
     return {
         "model_id": job.model,
         "input": {name: value for name, value in asked.items() if name in known and name not in files},
-        "output": output(call, job),
+        "output": await output(call, job, shared=True),
         "engine": job.engine,
         "notes": _raw(job.notes),
         "created_at": when(job.created_at),

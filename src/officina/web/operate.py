@@ -69,6 +69,7 @@ async def storage(call: Call) -> Answer:
                 for kind in ("output", "upload", "input")
             },
             "database_bytes": found.database_bytes,
+            "store": settings.store or "folder",
             "free_bytes": call.gateway.store.free_bytes(),
             "reserve_bytes": settings.disk_reserve_mb * MIB,
             "retention_days": settings.retention_days,

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 
 from officina.errors import ForeignRequest, InvalidInput, Problem, UnknownRequest
 from officina.job import ENDED, Event, Job
+from officina.store.protocol import discard
 from officina.web.call import Call
 from officina.web.render import Answer, encode, json, json_bytes, when
 
@@ -43,7 +44,7 @@ async def result(call: Call) -> Answer:
     wait_s = call.wait_s()
     if wait_s and not job.ended:
         job = await _ended(call, job, owner, wait_s)
-    return json(_result(call, job))
+    return json(await _result(call, job))
 
 
 async def cancel(call: Call) -> Answer:
@@ -81,7 +82,7 @@ async def delete(call: Call) -> Answer:
     key = await call.key()
     job_id = call.request_id
     store_keys = await visible(call, call.gateway.queue.delete(job_id, key.owner))
-    await call.gateway.store.delete(store_keys)
+    await discard(call.gateway.store, store_keys)
     return json({"request_id": job_id, "deleted": True})
 
 
@@ -126,10 +127,10 @@ async def _wait(call: Call, job: Job, probe: Any, wait_s: float) -> Job:
     return found or job
 
 
-def _result(call: Call, job: Job) -> dict[str, Any]:
+async def _result(call: Call, job: Job) -> dict[str, Any]:
     body: dict[str, Any] = {"request_id": job.id, "status": job.result_word(), "model_id": job.model}
     if job.state == "succeeded":
-        body["output"] = output(call, job)
+        body["output"] = await output(call, job)
     if job.error:
         body["error"] = msgspec.Raw(job.error)
     body["created_at"] = when(job.created_at)
@@ -144,12 +145,18 @@ def _result(call: Call, job: Job) -> dict[str, Any]:
     return body
 
 
-def output(call: Call, job: Job) -> dict[str, Any]:
-    """The files of a job that succeeded, as URLs by member."""
+async def output(call: Call, job: Job, *, shared: bool = False) -> dict[str, Any]:
+    """The files of a job that succeeded, as URLs by member.
+
+    They are ours for our pages, which load nothing from other hosts, and for shares, which can be taken back.
+    """
+    urls = call.gateway.file_urls
     names: dict[str, list[str]] = msgspec.json.decode(job.output or b"{}")
-    output: dict[str, Any] = {
-        member: [f"{call.gateway.public_url}/files/{name}" for name in each] for member, each in names.items()
-    }
+    output: dict[str, Any]
+    if shared or urls.are_ours or not call.header(b"authorization"):
+        output = {member: [urls.ours(name) for name in each] for member, each in names.items()}
+    else:
+        output = {member: [await urls.direct(name) for name in each] for member, each in names.items()}
     if call.gateway.settings.single_image and len(output.get("images", ())) == 1:
         output["image"] = output["images"][0]
     if len(output.get("videos", ())) == 1:

@@ -23,10 +23,11 @@ from officina.errors import (
 from officina.job import FILE_ID, Lease, LeaseRef, Outcome, Output, Renewal, new_secret, output_key
 from officina.keyring import LOCAL
 from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, Registered, Renew, Warm, Work
-from officina.picture import sniff
+from officina.picture import TYPES, sniff
 from officina.queue.protocol import Taker
 from officina.readiness import stands_in
 from officina.service import Gateway, Member
+from officina.store import Served
 from officina.web.call import Call
 from officina.web.chunks import opened, peek
 from officina.web.render import Answer, json
@@ -35,7 +36,7 @@ MAX_OUTPUT_BYTES = 256 * 2**20
 LONGEST_CLAIM_S = 25.0
 """How long a claim or renewal waits at most; below the idle limits of common proxies."""
 SMALL_BYTES = 256 * 1024
-_FILE_NAME = re.compile(r"[0-9a-f]{32}")
+FILE_NAME = re.compile(r"[0-9a-f]{32}")
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ async def register(call: Call) -> Answer:
             fetch=call.gateway.fetch_policy(),
             max_output_bytes=MAX_OUTPUT_BYTES,
             warm=tuple(_warm(call.gateway, said)),
+            straight=call.gateway.store.signs,
         )
     )
 
@@ -118,7 +120,7 @@ async def put_output(call: Call) -> Answer:
         what = "empty" if not head else "no picture or video that can be served"
         raise InvalidInput(detail=[Problem(("body",), f"output {n} is {what}", "output")])
     store_key = output_key(lease.job_id, lease.attempt, n, found.suffix)
-    put = await call.gateway.store.put(store_key, chunks, MAX_OUTPUT_BYTES)
+    put = await call.gateway.store.put(store_key, chunks, MAX_OUTPUT_BYTES, Served(found.mime))
     return json(
         Output(
             n, cast("Literal['image', 'video']", kind), found.mime, found.suffix, put.size_bytes, put.sha256
@@ -130,7 +132,7 @@ async def get_file(call: Call) -> Answer | StreamingResponse:
     """An input that is a stored file, for the worker that fetches it."""
     await call.key("worker")
     name = call.params["name"].removeprefix(FILE_ID)
-    if not _FILE_NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name):
         raise UnknownFile
     file = await call.gateway.queue.file(name)
     chunks = await opened(call.gateway.store.read(file.store_key))
@@ -150,6 +152,7 @@ async def finish(call: Call) -> Answer:
     """The commit point: how an attempt ended."""
     await call.key("worker")
     asked = await call.read(Finish)
+    _check_types(asked.outcome)
     lease = await _held(call, asked.lease)
     outcome = _judged(call.gateway, lease, asked.outcome) if lease else asked.outcome
     job = await call.gateway.queue.finish(asked.lease, outcome)
@@ -157,6 +160,15 @@ async def finish(call: Call) -> Answer:
     if job.state == "succeeded":
         call.gateway.pace.note(job.model, outcome.run_s)
     return json({"state": job.state})
+
+
+def _check_types(outcome: Outcome) -> None:
+    """Let no word of a worker become a type that we would not serve. Raises InvalidInput."""
+    known = {(each.kind, each.mime, each.suffix) for each in TYPES.values()}
+    for each in outcome.outputs:
+        if (each.kind, each.content_type, each.suffix) not in known:
+            sentence = f"output {each.n} is no picture or video that can be served"
+            raise InvalidInput(detail=[Problem(("body", "outcome"), sentence, "output")])
 
 
 def _judged(gateway: Gateway, lease: Lease, outcome: Outcome) -> Outcome:

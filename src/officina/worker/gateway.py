@@ -11,12 +11,12 @@ import asyncio
 import itertools
 import random
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -24,8 +24,9 @@ import structlog
 
 from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
-from officina.link import Claim, Claimed, Finish, HandBack, Register, Registered, Renew
+from officina.link import Claim, Claimed, Finish, Grant, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
+from officina.worker.straight import PIECE_BYTES, Straight, described, pieces
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
@@ -35,8 +36,9 @@ _STORE_S = 120.0
 _STORE_TRIES = 4
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 3.0
-_PIECE_BYTES = 2**20
+_CONFIRM_S = 60.0  # the gateway reads the file back
 _LATER = frozenset({408, 425, 429})
+_BROKEN_STORE = frozenset({500, 507})
 _JSON = {"Content-Type": "application/json"}
 _KEPT_S = 60.0
 _KNOWN_S = 10
@@ -61,6 +63,10 @@ class LinkRefused(OperatorError):
 class _NotNow(Exception):
     """The gateway cannot answer at the moment."""
 
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the gateway answered {status}")
+        self.status = status
+
 
 class Gateway:
     """The gateway as a worker sees it; an async context manager that keeps its connections.
@@ -77,6 +83,7 @@ class Gateway:
         self._root = f"{url.rstrip('/')}/{_ROOT}"
         self._headers = {"Authorization": f"Bearer {key}"}
         self._session: aiohttp.ClientSession | None = None
+        self._straight = Straight()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -92,6 +99,7 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._straight.aclose()
         await self._client.close()
 
     async def register(self) -> Registered:
@@ -122,6 +130,26 @@ class Gateway:
 
     async def put_output(self, lease: LeaseRef, made: Made) -> Output:
         """Store one file of an attempt. Raises LeaseLost, or RunError when the gateway does not take it."""
+        return await self._put_straight(lease, made) or await self._put_through(lease, made)
+
+    async def _put_straight(self, lease: LeaseRef, made: Made) -> Output | None:
+        """Store a file without the gateway in between; None when that does not work. Raises LeaseLost."""
+        if not self._known.straight or not self._straight.is_open:
+            return None
+        place = f"jobs/{lease.job_id}/outputs/{made.n}"
+        said = await asyncio.to_thread(described, made)
+        try:
+            ask = partial(self._post, f"{place}/grant", said, Grant, params={"token": lease.token})
+            grant = await self._patiently(ask)
+            if not grant.url or not await self._straight.put(grant, made):
+                return None
+            confirm = partial(self._post, f"{place}/confirm", said, Output, params={"token": lease.token})
+            return await self._patiently(confirm)
+        except LinkRefused as error:
+            log.warning("output.not_straight", message=error.message)
+            return None
+
+    async def _put_through(self, lease: LeaseRef, made: Made) -> Output:
         refusals = itertools.count(1)
         where = f"{self._root}/jobs/{lease.job_id}/outputs/{made.n}"
 
@@ -130,13 +158,13 @@ class Gateway:
                 async with self._client.put(
                     where,
                     params={"token": lease.token, "kind": made.kind},
-                    data=_pieces(file),
+                    data=pieces(file),
                     headers={"Content-Length": str(made.size_bytes)},
                     timeout=_patience(_STORE_S),
                     allow_redirects=False,
                 ) as response:
                     body = await response.read()
-            if response.status in {500, 507} and next(refusals) >= _STORE_TRIES:
+            if response.status in _BROKEN_STORE and next(refusals) >= _STORE_TRIES:
                 raise RunError("store_failed", "The outputs could not be stored; try again later.")
             return msgspec.json.decode(_accepted(response, body), type=Output)
 
@@ -154,25 +182,28 @@ class Gateway:
     async def _file(self, name: str) -> AsyncGenerator[bytes]:
         """Give the bytes of a file; what has been given before the connection broke is passed over."""
         given = 0
+        grant = await self._grant_of(name)
         refusals = itertools.count(1)
         for pause_s in _pauses():
             try:
-                async with self._client.get(
-                    f"{self._root}/files/{name}", timeout=_patience(_STREAM_S), allow_redirects=False
-                ) as response:
-                    await _check_file(response)
+                async with self._open(name, grant) as response:
                     seen = 0
-                    async for chunk in response.content.iter_chunked(_PIECE_BYTES):
+                    async for chunk in response.content.iter_chunked(PIECE_BYTES):
                         fresh = chunk[max(given - seen, 0) :]
                         seen += len(chunk)
                         given += len(fresh)
                         if fresh:
                             yield fresh
-            except _NotNow as error:
-                if next(refusals) >= _STORE_TRIES:
+            except (*_BROKEN, _NotNow) as error:
+                if grant.url:
+                    grant = Grant()
+                    continue
+                if (
+                    isinstance(error, _NotNow)
+                    and error.status in _BROKEN_STORE
+                    and next(refusals) >= _STORE_TRIES
+                ):
                     raise RunError("store_failed", "an uploaded file could not be read.") from None
-                self._note_failure(error)
-            except _BROKEN as error:
                 self._note_failure(error)
             else:
                 return
@@ -183,6 +214,27 @@ class Gateway:
         if self._session is None:
             raise LinkRefused("The link to the gateway is not open.", HTTPStatus.SERVICE_UNAVAILABLE)
         return self._session
+
+    async def _grant_of(self, name: str) -> Grant:
+        """The right to read a file from the store itself; an empty one when there is none."""
+        if not self._known.straight or not self._straight.is_open:
+            return Grant()
+        try:
+            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant))
+        except LinkRefused:
+            return Grant()
+
+    @asynccontextmanager
+    async def _open(self, name: str, grant: Grant) -> AsyncIterator[aiohttp.ClientResponse]:
+        if grant.url:
+            async with self._straight.get(grant) as response:
+                yield response
+            return
+        async with self._client.get(
+            f"{self._root}/files/{name}", timeout=_patience(_STREAM_S), allow_redirects=False
+        ) as response:
+            await _check_file(response)
+            yield response
 
     @property
     def _known(self) -> Registered:
@@ -215,10 +267,17 @@ class Gateway:
             known = self._known
         raise AssertionError("the loop above returns or raises")
 
-    async def _post(self, name: str, words: msgspec.Struct, answer: type[Answer]) -> Answer:
-        wait_s: float = getattr(words, "wait_s", 0.0)
+    async def _post(
+        self,
+        name: str,
+        words: msgspec.Struct | None,
+        answer: type[Answer],
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        wait_s: float = _CONFIRM_S if name.endswith("/confirm") else getattr(words, "wait_s", 0.0)
         async with self._client.post(
             f"{self._root}/{name}",
+            params=params,
             data=msgspec.json.encode(words),
             headers=_JSON,
             timeout=_patience(wait_s + _ANSWER_S),
@@ -277,7 +336,7 @@ def _accepted(response: aiohttp.ClientResponse, body: bytes) -> bytes:
     if _is_good(response):
         return body
     if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise _NotNow(f"the gateway answered {status}")
+        raise _NotNow(status)
     message = _message(body) or f"The gateway answered {status} to {response.method}."
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise KeyRefused(f"The gateway does not accept this worker's key: {message}")
@@ -303,8 +362,3 @@ def _message(body: bytes) -> str:
         return str(msgspec.json.decode(body, type=dict[str, Any]).get("message", ""))
     except msgspec.DecodeError:
         return ""
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-        yield piece

@@ -151,6 +151,7 @@ class Storage(Shape):
 
     files: FileSums
     database_bytes: Count
+    store: str
     free_bytes: int | None
     reserve_bytes: Count
     retention_days: Amount
@@ -163,7 +164,8 @@ class Alive(Shape):
 
 
 class Ready(Shape):
-    """Submits are taken; `workers` were heard of in the last minute."""
+    """Submits are taken; `workers` were heard of in the last minute; how the store of the files is."""
 
     status: Literal["ready"]
     workers: Count
+    store: Literal["ok", "unavailable"]

@@ -26,6 +26,21 @@ def _posted(what: str, summary: str, message: type, answer: type, **more: Any) -
     )
 
 
+def _straight(what: str, summary: str, answer: type) -> Operation:
+    return Operation(
+        method="POST",
+        path="/worker/v1/jobs/{job_id}/outputs/{n}/" + what,
+        tag="Worker link",
+        id=f"worker_{what}_output",
+        summary=summary,
+        scope="worker",
+        parameters=(query("token", "Of the lease.", "string"),),
+        body=(Content(link.Upload),),
+        replies=(said(answer, "Done."),),
+        errors=(e.CallerError, e.LeaseLost, e.TooLarge, e.InvalidInput, e.UnknownRoute),
+    )
+
+
 WORKER = (
     _posted("register", "Say hello, once per start", link.Register, link.Registered),
     _posted(
@@ -60,6 +75,18 @@ WORKER = (
         body_meaning="The bytes.",
         replies=(said(job.Output, "Stored."),),
         errors=(e.CallerError, e.LeaseLost, e.TooLarge, e.InvalidInput, e.DiskFull, e.UnknownRoute),
+    ),
+    _straight("grant", "Ask to put an output straight into the store", link.Grant),
+    _straight("confirm", "Have an output taken that was put straight into the store", job.Output),
+    Operation(
+        method="POST",
+        path="/worker/v1/files/{name}/grant",
+        tag="Worker link",
+        id="worker_grant_file",
+        summary="Ask to read an input straight from the store",
+        scope="worker",
+        replies=(said(link.Grant, "Where; an empty `url` means: only through the gateway."),),
+        errors=(e.UnknownFile,),
     ),
     Operation(
         method="GET",

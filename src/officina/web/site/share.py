@@ -14,7 +14,7 @@ async def show(page: Page) -> Answer:
     """Render the share in the path. Raises UnknownRequest."""
     call = page.call
     kept = await library.find_share(call)
-    share = library.show_share(call, kept)
+    share = await library.show_share(call, kept)
     entry = call.gateway.catalog.get(share["model_id"])
     asked: dict[str, Any] = share["input"]
     answer = page.html(
