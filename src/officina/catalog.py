@@ -335,6 +335,7 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
         options=first.options,
         others=tuple(others),
         deadline_s=first.deadline_s or entry.model.deadline_s,
+        max_running=min((each.max_running for each in choices if each.max_running), default=None),
     )
     return Entry(model, entry.spec, entry.example_files, entry.cover)
 

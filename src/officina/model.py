@@ -73,6 +73,8 @@ class Model(msgspec.Struct, frozen=True):
     max_attempts: int = 3
     cost: float = 1.0
     """Fair-share cost of one run, relative to other models served by the same workers."""
+    max_running: int | None = None
+    """The most of its runs at one time, over all workers; the operator's wish."""
     others: tuple[Choice, ...] = ()
     """Engines that stand in when the first one is not ready, in order of preference."""
 

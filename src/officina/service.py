@@ -20,7 +20,7 @@ from officina.examples import Examples
 from officina.explain import did_you_mean
 from officina.fetch.address import Reach, is_local
 from officina.keyring import Keyring
-from officina.keys import mint
+from officina.keys import KeyLimits, mint
 from officina.link import FetchPolicy, Register
 from officina.metrics import Metrics
 from officina.model import Model
@@ -102,7 +102,9 @@ class Gateway:
         offered = self.offered()
         models = [entry.model for entry in self.catalog.entries.values()]
         chosen = [(model, for_worker(model, self.outages, offered, engines)) for model in models]
-        return [Want(model.id, each.engine, model.id in warm) for model, each in chosen if each]
+        return [
+            Want(model.id, each.engine, model.id in warm, model.max_running) for model, each in chosen if each
+        ]
 
     def served_by(self, engines: Sequence[str]) -> list[str]:
         """The ids of the models that these engines can run, whoever is preferred at the moment."""
@@ -173,6 +175,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             lease_s=settings.lease_s,
             retry_base_s=settings.retry_s,
             retention_s=settings.retention_days * 86400.0,
+            limits=usual_limits(settings),
         )
         queue = open_sqlite(settings.data / "officina.db", terms)
         try:
@@ -184,6 +187,15 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             await gateway.keyring.flush()
         finally:
             await queue.close()
+
+
+def usual_limits(settings: Settings) -> KeyLimits:
+    """The limits of keys that have none of their own."""
+    return KeyLimits(
+        rate_per_min=settings.rate_per_min or None,
+        max_waiting=settings.max_waiting,
+        max_running=settings.max_running or None,
+    )
 
 
 def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -> Gateway:

@@ -26,7 +26,7 @@ from queue_scene import (
 
 from officina.errors import Unavailable, UnknownRequest
 from officina.job import Filter, Job, LeaseRef
-from officina.keys import Key, Session, digest_of, mint
+from officina.keys import Key, KeyChange, Session, digest_of, mint
 from officina.queue.protocol import Queue
 
 # Keys
@@ -176,6 +176,8 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "add_key": lambda queue: queue.add_key(mint("late", ("caller",))[0]),
     "key_by_hash": lambda queue: queue.key_by_hash(b""),
     "keys": lambda queue: queue.keys(),
+    "change_key": lambda queue: queue.change_key("none", KeyChange()),
+    "use": lambda queue: queue.use(["none"]),
     "revoke_key": lambda queue: queue.revoke_key("none"),
     "key_used": lambda queue: queue.key_used({"none": 1.0}),
     "add_session": lambda queue: queue.add_session(Session(b"late", "none", 0.0, 1.0)),

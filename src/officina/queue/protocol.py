@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from officina.job import (
+    Allowance,
     CancelAnswer,
     Depth,
     Event,
@@ -31,7 +32,7 @@ from officina.job import (
     StoredFile,
     Submitted,
 )
-from officina.keys import Key, Session
+from officina.keys import Key, KeyChange, KeyLimits, Session
 from officina.wake import Wakes
 
 
@@ -41,6 +42,8 @@ class Want(msgspec.Struct, frozen=True):
     model: str
     engine: str
     warm: bool = False
+    max_running: int | None = None
+    """The most of its jobs that may be under lease at one time, over all workers."""
 
 
 class Taker(msgspec.Struct, frozen=True):
@@ -53,13 +56,14 @@ class Taker(msgspec.Struct, frozen=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """The times a queue keeps, in seconds."""
+    """The times a queue keeps, in seconds, and the limits of keys that have none of their own."""
 
     lease_s: float = 30.0
     retry_base_s: float = 2.0
     retry_most_s: float = 300.0
     retention_s: float = 7 * 86400.0
     idempotency_s: float = 86400.0
+    limits: KeyLimits = KeyLimits()
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -87,6 +91,18 @@ class Usage(msgspec.Struct, frozen=True):
     cost_usd: float
 
 
+class Use(msgspec.Struct, frozen=True):
+    """What a key takes now and has taken today, UTC. `held_…` is what waits and runs will take at most."""
+
+    waiting: int = 0
+    running: int = 0
+    outputs: int = 0
+    cost_usd: float = 0.0
+    held_outputs: int = 0
+    held_usd: float = 0.0
+    allowance: Allowance | None = None
+
+
 class Queue(Protocol):
     """Jobs, their events, keys and file records.
 
@@ -97,7 +113,11 @@ class Queue(Protocol):
     """Topics `job:<id>`, `model:<id>` and `worker:<id>`: hints that something there has changed."""
 
     async def submit(self, job: NewJob, max_waiting: int) -> Submitted:
-        """Store a job; on disk when this returns. Raises QueueFull, IdempotencyConflict."""
+        """Store a job; on disk when this returns. `max_waiting` holds for keys without a limit of their own.
+
+        A job that is refused leaves nothing behind, and an answer that is repeated is neither refused nor
+        counted. Raises QueueFull, BudgetSpent, RateLimited, IdempotencyConflict.
+        """
         ...
 
     async def replay(self, key_id: str, idempotency_key: str, digest: bytes) -> Submitted | None:
@@ -105,7 +125,11 @@ class Queue(Protocol):
         ...
 
     async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
-        """Lease up to `taker.n` jobs, in fair order; the same nonce again gives the same leases."""
+        """Lease up to `taker.n` jobs, in fair order; the same nonce again gives the same leases.
+
+        Passes over keys and models that run as many as they may. Every lease counts, so jobs of keys and
+        models with such a limit are leased to start only, never ahead.
+        """
         ...
 
     async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
@@ -221,6 +245,17 @@ class Queue(Protocol):
 
     async def keys(self) -> Sequence[Key]:
         """Every key, oldest first."""
+        ...
+
+    async def change_key(self, key_id: str, change: KeyChange) -> Key:
+        """Change a key; its limits hold from the next submit and claim on.
+
+        Raises UnknownRequest, InvalidInput.
+        """
+        ...
+
+    async def use(self, key_ids: Collection[str]) -> Mapping[str, Use]:
+        """What each of these keys takes; budgets are added up only for keys that have one."""
         ...
 
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:

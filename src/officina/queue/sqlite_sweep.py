@@ -76,6 +76,7 @@ def remove_expired(tx: Transaction, terms: Terms) -> tuple[int, tuple[str, ...]]
     keys += [row[0] for row in tx.rows(SQL["old_uploads"], (tx.now, BATCH))]
     tx.db.execute(SQL["old_idempotency"], (tx.now - terms.idempotency_s,))
     tx.db.execute(SQL["old_sessions"], (tx.now,))
+    tx.db.execute(SQL["old_rates"], (tx.now,))
     return len(old), tuple(keys)
 
 
