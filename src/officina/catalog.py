@@ -28,7 +28,7 @@ import msgspec
 from officina.dialect import InputSpec, compile_schema
 from officina.errors import CatalogError
 from officina.explain import did_you_mean, ended, is_reference
-from officina.model import Choice, MediaField, Model, Price
+from officina.model import Choice, MediaField, Model, Price, read_label
 from officina.settings import EngineChoice, EngineChoices
 
 SHIPPED = Path(__file__).with_name("models")
@@ -335,6 +335,7 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
         options=first.options,
         others=tuple(others),
         deadline_s=first.deadline_s or entry.model.deadline_s,
+        requires=tuple(dict.fromkeys(read_label(each) for choice in choices for each in choice.requires)),
         max_running=min((each.max_running for each in choices if each.max_running), default=None),
     )
     return Entry(model, entry.spec, entry.example_files, entry.cover)

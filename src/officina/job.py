@@ -233,6 +233,8 @@ class Renewal(msgspec.Struct, frozen=True):
 
     lost: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    drain: bool = False
+    """The worker shall finish what it runs, and end; the gateway says so, no lease does."""
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -43,6 +43,8 @@ class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     It holds for the model whichever engine answers; of several, the smallest.
     """
+    requires: tuple[Annotated[str, msgspec.Meta(pattern=r"^[^=]+=")], ...] = ()
+    """Labels that a worker must have to run the model, such as `["gpu=a100"]`; those of all its engines."""
 
 
 EngineChoices = EngineChoice | list[EngineChoice]

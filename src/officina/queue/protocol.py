@@ -33,6 +33,7 @@ from officina.job import (
     Submitted,
 )
 from officina.keys import Key, KeyChange, KeyLimits, Session
+from officina.link import Register
 from officina.wake import Wakes
 
 
@@ -53,6 +54,10 @@ class Taker(msgspec.Struct, frozen=True):
     nonce: str
     n: int = 1
     idle: int = 1
+
+
+FORGET_WORKER_S = 86400.0
+"""A worker that was silent for so long is not recorded any more; if it comes back it says hello again."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -89,6 +94,22 @@ class Usage(msgspec.Struct, frozen=True):
     outputs: int
     run_s: float
     cost_usd: float
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A worker since its last start, for display and for guesses; no promise hangs on it. Unix seconds."""
+
+    id: str
+    said: Register
+    gateway: str = ""
+    """The gateway that it last talked to."""
+    terms: str = ""
+    """A mark of the terms that it was told; where others hold now, it says hello again."""
+    registered_at: float = 0.0
+    seen_at: float = 0.0
+    is_claiming: bool = False
+    """Whether it has asked for work: before that it may still be loading."""
+    drain_wish: bool = False
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -216,7 +237,7 @@ class Queue(Protocol):
         ...
 
     async def lose(self, workers: str) -> Swept:
-        """Expire the leases of every worker whose id starts so, because it is known to be dead."""
+        """Expire the leases of every worker whose id starts so, and forget it: it is known to be dead."""
         ...
 
     async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
@@ -280,6 +301,22 @@ class Queue(Protocol):
 
     async def end_sessions(self, key_id: str) -> int:
         """End every session of a key: how many there were."""
+        ...
+
+    async def add_worker(self, worker: Worker) -> None:
+        """Record a worker that has just said hello; its times are the queue's."""
+        ...
+
+    async def workers(self) -> Sequence[Worker]:
+        """Every worker that is recorded, in the order in which they came; sweeps remove the silent ones."""
+        ...
+
+    async def workers_seen(self, workers: Sequence[Worker]) -> None:
+        """Note that these were heard of now, by which gateway, and whether they claim."""
+        ...
+
+    async def wish_drain(self, worker_id: str) -> Worker:
+        """Wish that a worker finishes what it runs, and ends. Raises UnknownRequest."""
         ...
 
     async def snapshot(self, into: Path) -> None:

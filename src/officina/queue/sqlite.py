@@ -35,9 +35,17 @@ from officina.job import (
     searchable,
 )
 from officina.keys import Key, KeyChange, Session
-from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_limits, sqlite_records, sqlite_sweep
+from officina.queue import (
+    sql,
+    sqlite_jobs,
+    sqlite_library,
+    sqlite_limits,
+    sqlite_records,
+    sqlite_sweep,
+    sqlite_workers,
+)
 from officina.queue.order import POSITIONS
-from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want
+from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want, Worker
 from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
@@ -289,6 +297,22 @@ class SqliteQueue:
     async def end_sessions(self, key_id: str) -> int:
         """See Queue.end_sessions."""
         return await self._writer.do(sqlite_records.end_sessions, key_id)
+
+    async def add_worker(self, worker: Worker) -> None:
+        """See Queue.add_worker."""
+        await self._writer.do(sqlite_workers.add_worker, worker)
+
+    async def workers(self) -> Sequence[Worker]:
+        """See Queue.workers."""
+        return [sqlite_workers.worker_of(row) for row in self._reader.rows(SQL["workers"])]
+
+    async def workers_seen(self, workers: Sequence[Worker]) -> None:
+        """See Queue.workers_seen."""
+        await self._writer.do(sqlite_workers.workers_seen, workers)
+
+    async def wish_drain(self, worker_id: str) -> Worker:
+        """See Queue.wish_drain."""
+        return await self._writer.do(sqlite_workers.wish_drain, worker_id)
 
     async def snapshot(self, into: Path) -> None:
         """See Queue.snapshot: a database file like this one."""

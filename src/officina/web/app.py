@@ -74,6 +74,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/v1/keys/{key_id}", GET=keys.show, PATCH=keys.change, DELETE=keys.revoke),
         at("/v1/usage", GET=usage.usage),
         at("/v1/queue", GET=operate.queue),
+        at("/v1/workers/{worker_id}/drain", POST=operate.drain),
         at("/v1/workers", GET=operate.workers),
         at("/v1/storage", GET=operate.storage),
         at("/v1/backup", POST=keys.backup),

@@ -16,6 +16,7 @@ CREATE TABLE workers (                       -- one row per start of a worker; n
   id            TEXT PRIMARY KEY,
   said          BLOB NOT NULL,               -- JSON: its hello
   gateway       TEXT NOT NULL,               -- that it last talked to
+  terms         TEXT NOT NULL,               -- a mark of what it was told when it said hello
   registered_at REAL NOT NULL,
   seen_at       REAL NOT NULL,
   is_claiming   INTEGER NOT NULL DEFAULT 0,  -- before its first claim it may still be loading

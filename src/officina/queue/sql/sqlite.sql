@@ -282,3 +282,24 @@ DELETE FROM sessions WHERE key_id = ? RETURNING digest
 
 -- name: old_sessions
 DELETE FROM sessions WHERE expires_at <= ?
+
+-- name: add_worker
+INSERT INTO workers (id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: workers
+SELECT id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+  FROM workers ORDER BY registered_at, id
+
+-- name: worker_seen
+UPDATE workers SET seen_at = ?, gateway = ?, is_claiming = ? WHERE id = ?
+
+-- name: wish_drain
+UPDATE workers SET drain_wish = 1 WHERE id = ?
+RETURNING id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+
+-- name: forget_workers
+DELETE FROM workers WHERE id >= ? AND id < ?
+
+-- name: old_workers
+DELETE FROM workers WHERE seen_at < ?

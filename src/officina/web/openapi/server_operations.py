@@ -107,6 +107,18 @@ OPERATE = (
         replies=(said(s.Workers, "Each with what it runs."),),
     ),
     Operation(
+        method="POST",
+        path="/v1/workers/{worker_id}/drain",
+        tag="Operate",
+        id="drain_worker",
+        summary="Let a worker finish and end",
+        text="It takes no more jobs, finishes what it runs within its drain time, and ends. One that `serve` "
+        "started is not started again until the next `serve`.",
+        scope="admin",
+        replies=(said(s.Worker, "The worker; it is told within a few seconds.", 202),),
+        errors=(e.UnknownRequest,),
+    ),
+    Operation(
         method="GET",
         path="/v1/storage",
         tag="Operate",

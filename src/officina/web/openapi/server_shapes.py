@@ -153,14 +153,20 @@ class WorkerRun(Shape):
 
 
 class Worker(Shape):
-    """A worker; of one that registered with an earlier start of the gateway, only what it holds is known."""
+    """A worker since its last start; of one that is not recorded any more, only what it holds is known."""
 
     worker_id: str
     name: str
     is_local: bool
     is_heard: Annotated[bool, Meta(description="In the last minute.")]
+    is_draining: Annotated[bool, Meta(description="Wished to finish what it runs, and end.")]
     last_seen_at: Time | None
+    registered_at: Time | None
+    gateway: Annotated[str, Meta(description="The gateway that it last talked to.")]
+    release: str
     slots: int | None
+    busy: Annotated[int, Meta(ge=0, description="Slots that run something.")]
+    memory_mb: int | None
     engines: list[str]
     labels: dict[str, str]
     running: list[WorkerRun]
