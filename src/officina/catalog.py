@@ -48,7 +48,13 @@ COVERS = ("cover.webp", "cover.jpg", "cover.png")
 RESERVED = frozenset({"api", "api.md", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
-KEYS = frozenset(Model.__struct_fields__) - {"id", "texts", "input_schema", "output_schema", "example"}
+OPERATORS = {"max_running", "requires"}
+"""What the operator says of a model in the settings, never its folder."""
+KEYS = (
+    frozenset(Model.__struct_fields__)
+    - {"id", "texts", "input_schema", "output_schema", "example"}
+    - OPERATORS
+)
 """What model.toml may say; the rest of a model has files of its own."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_.-]+")
