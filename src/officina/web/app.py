@@ -71,6 +71,7 @@ def routes(gateway: Gateway, site: Site | None = None) -> list[BaseRoute]:
         at("/v1/files", POST=files.upload),
         at("/files/{name}", GET=files.download),
         at("/v1/keys", GET=keys.listing, POST=keys.create),
+        at("/v1/keys/me", GET=keys.own),
         at("/v1/keys/{key_id}", GET=keys.show, PATCH=keys.change, DELETE=keys.revoke),
         at("/v1/usage", GET=usage.usage),
         at("/v1/queue", GET=operate.queue),

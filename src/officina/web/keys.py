@@ -9,15 +9,11 @@ from starlette.responses import StreamingResponse
 
 from officina.backup import stream
 from officina.errors import InvalidInput, Problem, UnknownRequest
-from officina.keyring import LOCAL
 from officina.keys import Key, KeyChange, KeyLimits, mint, read_limits, read_scopes
 from officina.queue.protocol import Use
 from officina.service import usual_limits
 from officina.web.call import Call
 from officina.web.render import Answer, json, when
-
-OWN = "me"
-"""Names the key that asks, in the place of an id."""
 
 
 async def create(call: Call) -> Answer:
@@ -44,12 +40,15 @@ async def listing(call: Call) -> Answer:
     return json({"keys": [shown(key) | {"use": used(uses[key.id])} for key in keys]})
 
 
+async def own(call: Call) -> Answer:
+    """The key that asks: the limits that hold for it, and what it takes now."""
+    return await _in_full(call, (await call.key()).id)
+
+
 async def show(call: Call) -> Answer:
-    """One key: the limits that hold for it, and what it takes now. `me` is whoever asks."""
-    key = await _asked(call)
-    uses = await call.gateway.queue.use([key.id])
-    in_force = key.limits.over(usual_limits(call.gateway.settings))
-    return json(shown(key) | {"limits_in_force": in_force, "use": used(uses[key.id])})
+    """The same of any key."""
+    await call.key("admin")
+    return await _in_full(call, call.params["key_id"])
 
 
 async def change(call: Call) -> Answer:
@@ -78,18 +77,13 @@ async def backup(call: Call) -> StreamingResponse:
     return StreamingResponse(tar, media_type="application/x-tar")
 
 
-async def _asked(call: Call) -> Key:
-    """The key in the path. Raises WrongScope, UnknownRequest."""
-    own, key_id = await call.key(), call.params["key_id"]
-    if key_id != OWN:
-        own.require("admin")
-    wanted = own.id if key_id == OWN else key_id
-    if wanted == LOCAL:
-        return own
-    key = next((each for each in await call.gateway.queue.keys() if each.id == wanted), None)
+async def _in_full(call: Call, key_id: str) -> Answer:
+    key = next((each for each in await call.gateway.queue.keys() if each.id == key_id), None)
     if key is None:
-        raise UnknownRequest(f"There is no key {wanted}; `GET /v1/keys` lists them.")
-    return key
+        raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
+    uses = await call.gateway.queue.use([key.id])
+    in_force = key.limits.over(usual_limits(call.gateway.settings))
+    return json(shown(key) | {"limits_in_force": in_force, "use": used(uses[key.id])})
 
 
 def shown(key: Key) -> dict[str, Any]:
