@@ -28,7 +28,7 @@ import msgspec
 from officina.dialect import InputSpec, compile_schema
 from officina.errors import CatalogError
 from officina.explain import did_you_mean, ended, is_reference
-from officina.model import Choice, MediaField, Model, Price
+from officina.model import Choice, MediaField, Model, Price, read_label
 from officina.settings import EngineChoice, EngineChoices
 
 SHIPPED = Path(__file__).with_name("models")
@@ -48,7 +48,13 @@ COVERS = ("cover.webp", "cover.jpg", "cover.png")
 RESERVED = frozenset({"api", "api.md", "categories", "openapi.json"})
 """Last segments that are routes of ours, beside every model's own."""
 
-KEYS = frozenset(Model.__struct_fields__) - {"id", "texts", "input_schema", "output_schema", "example"}
+OPERATORS = {"max_running", "requires"}
+"""What the operator says of a model in the settings, never its folder."""
+KEYS = (
+    frozenset(Model.__struct_fields__)
+    - {"id", "texts", "input_schema", "output_schema", "example"}
+    - OPERATORS
+)
 """What model.toml may say; the rest of a model has files of its own."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -335,6 +341,8 @@ def _with_engine(entries: Mapping[str, Entry], model_id: str, chosen: EngineChoi
         options=first.options,
         others=tuple(others),
         deadline_s=first.deadline_s or entry.model.deadline_s,
+        requires=tuple(dict.fromkeys(read_label(each) for choice in choices for each in choice.requires)),
+        max_running=min((each.max_running for each in choices if each.max_running), default=None),
     )
     return Entry(model, entry.spec, entry.example_files, entry.cover)
 

@@ -34,6 +34,9 @@ class OfficinaError(Exception):
     name: ClassVar[str] = "InternalError"
     http: ClassVar[int] = 500
 
+    headers: Mapping[str, str] = {}
+    """What the answer says beside the error."""
+
     def __init__(self, message: str = "", *, detail: Sequence[Problem] = (), retry_after: int | None = None):
         self.message = message or (self.__doc__ or "").strip().splitlines()[0]
         self.detail = tuple(detail)
@@ -66,6 +69,12 @@ class BadKey(CallerError):
     """The API key is missing, unknown or revoked; send `Authorization: Bearer <key>`."""
 
     code, name, http = 400004, "UserAccountError", 401
+
+
+class BudgetSpent(CallerError):
+    """The key has used up what it may take in a day; try again after midnight, UTC."""
+
+    code, name, http = 400002, "InsufficientResources", 402
 
 
 class ForeignRequest(CallerError):
@@ -174,6 +183,16 @@ class TooManyTries(CallerError):
     """Too many attempts to sign in have failed; wait before the next one."""
 
     code, name, http = 429002, "TooManyTries", 429
+
+
+class RateLimited(CallerError):
+    """This key submits more often than it may; slow down."""
+
+    code, name, http = 429003, "RateLimited", 429
+
+    def __init__(self, message: str = "", *, retry_after: int | None = None, headers: Mapping[str, str] = {}):
+        super().__init__(message, retry_after=retry_after)
+        self.headers = headers
 
 
 class TooManyProbes(CallerError):

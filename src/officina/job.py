@@ -6,6 +6,7 @@ against the real statements.
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import time
@@ -124,6 +125,25 @@ class NewJob(msgspec.Struct, frozen=True):
     """SHA-256 of what was asked; compared when the idempotency key comes again."""
     text: str = ""
     """The free texts of the input, one per line: what a search looks in."""
+    most_outputs: int = 1
+    """What the run makes at most, as far as submit can tell, and `most_usd` what that costs.
+
+    So much of the key's budget is held back until the run has ended.
+    """
+    most_usd: float = 0.0
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """Where a key stands with its rate: submits at once at most, those left now, seconds until all are."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+
+    def headers(self) -> dict[str, str]:
+        """As answers tell it (draft-ietf-httpapi-ratelimit-headers, version 7); the reset is rounded up."""
+        told = {"Limit": self.limit, "Remaining": self.remaining, "Reset": math.ceil(self.reset_s)}
+        return {f"RateLimit-{name}": str(value) for name, value in told.items()}
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -131,6 +151,8 @@ class Submitted(msgspec.Struct, frozen=True):
 
     id: str
     replayed: bool = False
+    allowance: Allowance | None = None
+    """Where the key stands with its rate, if it has one."""
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -216,6 +238,8 @@ class Renewal(msgspec.Struct, frozen=True):
 
     lost: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    drain: bool = False
+    """The worker shall finish what it runs, and end; the gateway says so, no lease does."""
 
 
 class Job(msgspec.Struct, frozen=True):

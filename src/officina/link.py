@@ -1,6 +1,8 @@
 """The words of the worker's link: what goes over HTTP under `/worker/v1`, and nothing else.
 
-Version 1. A gateway answers workers of its own version and of the one before; unknown fields are ignored.
+Version 1. A gateway answers workers of its own version and of the one before. A field that is new has a
+default and those who do not know it pass over it, so a worker and a gateway of neighbouring releases
+understand each other both ways; the version counts up when a word changes its meaning.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class Register(msgspec.Struct, frozen=True):
     slots: int = 1
     version: int = VERSION
     labels: dict[str, str] = {}
+    """What the operator says of the machine, such as `{"gpu": "a100"}`; models can ask for it."""
+    memory_mb: int = 0
+    """Main memory of the machine, in MiB; 0: not told."""
+    release: str = ""
 
 
 class Warm(msgspec.Struct, frozen=True):
@@ -103,6 +109,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """The answer to a claim; empty when nothing came up in `wait_s`."""
 
     work: tuple[Work, ...] = ()
+    drain: bool = False
+    """The operator wants the worker to finish what it runs, and end."""
 
 
 class Renew(msgspec.Struct, frozen=True):
@@ -111,6 +119,8 @@ class Renew(msgspec.Struct, frozen=True):
     worker_id: str
     news: tuple[News, ...] = ()
     wait_s: float = 0.0
+    draining: bool = False
+    """Whether it knows already that it shall drain."""
 
 
 class HandBack(msgspec.Struct, frozen=True):

@@ -54,6 +54,12 @@ class Choice(msgspec.Struct, frozen=True):
     """Longest run on this engine, in seconds; 0: the model's own."""
 
 
+def read_label(text: str) -> tuple[str, str]:
+    """A label from how people write it, `gpu=a100`; without a value it is `true`."""
+    name, equals, value = text.partition("=")
+    return name.strip(), value.strip() if equals else "true"
+
+
 class Model(msgspec.Struct, frozen=True):
     """One entry of the catalog. `id` is its path; the schemas are published exactly as they are kept."""
 
@@ -73,6 +79,10 @@ class Model(msgspec.Struct, frozen=True):
     max_attempts: int = 3
     cost: float = 1.0
     """Fair-share cost of one run, relative to other models served by the same workers."""
+    max_running: int | None = None
+    """The most of its runs at one time, over all workers; the operator's wish."""
+    requires: tuple[tuple[str, str], ...] = ()
+    """Labels that a worker must have to run it; the operator's wish."""
     others: tuple[Choice, ...] = ()
     """Engines that stand in when the first one is not ready, in order of preference."""
 

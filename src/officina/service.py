@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 
 from officina import catalog as catalogs
 from officina.catalog import Catalog
+from officina.crew import Crew
 from officina.errors import DiskFull, FolderInUse, SettingsError, Unavailable
 from officina.examples import Examples
 from officina.explain import did_you_mean
 from officina.fetch.address import Reach, is_local
 from officina.file_urls import FileUrls
 from officina.keyring import Keyring
-from officina.keys import mint
-from officina.link import FetchPolicy, Register
+from officina.keys import KeyLimits, mint
+from officina.link import FetchPolicy
 from officina.metrics import Metrics
 from officina.model import Model
 from officina.pace import Pace
@@ -42,19 +45,6 @@ log = structlog.get_logger("officina.service")
 
 MIB = 2**20
 DISK_FRESH_S = 1.0
-HEARD_S = 60.0
-"""A worker that was silent for longer does not count as being there."""
-
-
-@dataclass(slots=True)
-class Member:
-    """A worker that registered since this gateway started, for display; no promise hangs on it."""
-
-    id: str
-    said: Register
-    seen_at: float
-    claimed: bool = False
-    """Whether it has asked for work: before that it may still be loading."""
 
 
 class Budget:
@@ -91,11 +81,11 @@ class Gateway:
     intake: Intake
     probes: Probes
     bodies: Budget
+    crew: Crew
     metrics: Metrics = field(default_factory=Metrics)
     pace: Pace = field(default_factory=Pace)
     outages: Outages = field(default_factory=Outages)
     started_at: float = field(default_factory=time.time)
-    members: dict[str, Member] = field(default_factory=dict)
     stopping: bool = False
     first_key: str = ""
     """The secret of the first key, when this start made it."""
@@ -107,12 +97,20 @@ class Gateway:
         """The cookie of a browser's session."""
         return cookie_name(self.public_url)
 
-    def wants(self, engines: Sequence[str], warm: Sequence[str]) -> list[Want]:
-        """The models that a worker with these engines shall run, and with which of them."""
-        offered = self.offered()
-        models = [entry.model for entry in self.catalog.entries.values()]
-        chosen = [(model, for_worker(model, self.outages, offered, engines)) for model in models]
-        return [Want(model.id, each.engine, model.id in warm) for model, each in chosen if each]
+    def wants(
+        self, engines: Sequence[str], warm: Sequence[str], labels: Mapping[str, str] | None = None
+    ) -> list[Want]:
+        """The models that a worker with these engines and labels shall run, and with which of them."""
+        has = set((labels or {}).items())
+        models = [each.model for each in self.catalog.entries.values() if has.issuperset(each.model.requires)]
+        offered = self.crew.engines()
+        chosen = [
+            (model, for_worker(model, self.outages, self._offered(model, offered), engines))
+            for model in models
+        ]
+        return [
+            Want(model.id, each.engine, model.id in warm, model.max_running) for model, each in chosen if each
+        ]
 
     def served_by(self, engines: Sequence[str]) -> list[str]:
         """The ids of the models that these engines can run, whoever is preferred at the moment."""
@@ -124,21 +122,20 @@ class Gateway:
         models = [entry.model for entry in self.catalog.entries.values()]
         return sorted({each.engine for model in models for each in model.choices})
 
-    def offered(self) -> set[str]:
-        """The engines of the workers that were heard of lately and take jobs."""
-        return {engine for member in self._there() for engine in member.said.engines}
+    def offered(self, model: Model) -> set[str]:
+        """The engines of the workers that were heard of lately, take jobs, and may run the model."""
+        return self.crew.engines(model.requires)
+
+    def _offered(self, model: Model, by_all: set[str]) -> set[str]:
+        return self.offered(model) if model.requires else by_all
 
     def slots(self, engine: str) -> int:
         """How many runs of an engine can go on at once, over all workers that were heard of lately."""
-        return sum(member.said.slots for member in self._there() if engine in member.said.engines)
-
-    def _there(self) -> list[Member]:
-        now = time.time()
-        return [each for each in self.members.values() if each.claimed and now - each.seen_at < HEARD_S]
+        return sum(each.said.slots for each in self.crew.there() if engine in each.said.engines)
 
     def readiness(self, model: Model) -> Readiness:
         """Which engine answers for a model now, or why none does."""
-        return answering(model, self.outages, self.offered())
+        return answering(model, self.outages, self.offered(model))
 
     def fetch_policy(self) -> FetchPolicy:
         """What workers may fetch, by the operator's settings."""
@@ -185,6 +182,7 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             lease_s=settings.lease_s,
             retry_base_s=settings.retry_s,
             retention_s=settings.retention_days * 86400.0,
+            limits=usual_limits(settings),
         )
         queue = open_sqlite(settings.data / "officina.db", terms)
         try:
@@ -192,11 +190,37 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             await _try_store(gateway)
             gateway.first_key = await first_key(settings.data, queue)
             await queue.lose("local-")
+            await gateway.crew.refresh()
             async with _sweeping(gateway), gateway.probes:
                 yield gateway
             await gateway.keyring.flush()
         finally:
             await queue.close()
+
+
+def fetch_policy(settings: Settings) -> FetchPolicy:
+    """What may be fetched, by the operator's settings."""
+    return FetchPolicy(
+        allow_http=settings.fetch_http,
+        allow_hosts=settings.fetch_hosts,
+        max_file_bytes=settings.max_upload_mb * MIB,
+        total_timeout_s=settings.fetch_timeout_s,
+    )
+
+
+def _mark(settings: Settings) -> str:
+    """A mark of the terms that workers are told: gateways with the same settings have the same."""
+    told = msgspec.json.encode([settings.lease_s, fetch_policy(settings)])
+    return hashlib.sha256(told).hexdigest()[:16]
+
+
+def usual_limits(settings: Settings) -> KeyLimits:
+    """The limits of keys that have none of their own."""
+    return KeyLimits(
+        rate_per_min=settings.rate_per_min or None,
+        max_waiting=settings.max_waiting,
+        max_running=settings.max_running or None,
+    )
 
 
 def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -> Gateway:
@@ -225,16 +249,7 @@ def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -
         intake=Intake(catalog, queue, store, limits),
         probes=Probes(queue, store, fetch_policy(settings)),
         bodies=Budget(settings.max_inflight_mb * MIB),
-    )
-
-
-def fetch_policy(settings: Settings) -> FetchPolicy:
-    """What may be fetched, by the operator's settings."""
-    return FetchPolicy(
-        allow_http=settings.fetch_http,
-        allow_hosts=settings.fetch_hosts,
-        max_file_bytes=settings.max_upload_mb * MIB,
-        total_timeout_s=settings.fetch_timeout_s,
+        crew=Crew(queue, public_url, _mark(settings)),
     )
 
 
@@ -300,7 +315,9 @@ def lock(data: Path) -> Iterator[None]:
 @contextlib.asynccontextmanager
 async def _sweeping(gateway: Gateway) -> AsyncIterator[None]:
     task = asyncio.create_task(
-        keep_sweeping(gateway.queue, gateway.store, gateway.keyring, gateway.catalog.entries.keys())
+        keep_sweeping(
+            gateway.queue, gateway.store, gateway.keyring, gateway.crew, gateway.catalog.entries.keys()
+        )
     )
     try:
         yield

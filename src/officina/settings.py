@@ -15,7 +15,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -38,6 +38,13 @@ class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}
     deadline_s: float = 0.0
     """Longest run on this engine, in seconds; 0: the model's own."""
+    max_running: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """The most runs of the model at one time, over all workers: for a provider that allows no more.
+
+    It holds for the model whichever engine answers; of several, the smallest.
+    """
+    requires: tuple[Annotated[str, msgspec.Meta(pattern=r"^[^=]+=")], ...] = ()
+    """Labels that a worker must have to run the model, such as `["gpu=a100"]`; those of all its engines."""
 
 
 EngineChoices = EngineChoice | list[EngineChoice]
@@ -88,6 +95,8 @@ class Settings:
     drain_s: float = setting(30.0, "How long a stopping worker may finish its run before handing it back.")
     child_idle_s: float = setting(600.0, "An engine unused for so long is ended to free its memory.")
     max_waiting: int = setting(10_000, "Most requests of one key that may wait.")
+    max_running: int = setting(0, "Most requests of one key that may run at one time; 0: no limit.")
+    rate_per_min: float = setting(0.0, "Most submits of one key per minute; 0: no limit.")
     max_body_mb: int = setting(64, "Largest JSON body, in MiB.")
     max_upload_mb: int = setting(50, "Largest uploaded or fetched file, in MiB.")
     max_inflight_mb: int = setting(256, "Most bytes of large bodies in memory at once, in MiB.")
@@ -119,6 +128,7 @@ class Settings:
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise SettingsError(f"public_url = {self.public_url!r} must start with http:// or https://.")
         _at_least(self, 0, "port", "workers", "retention_days", "disk_reserve_mb", "drain_s", "retry_s")
+        _at_least(self, 0, "max_running", "rate_per_min")
         _at_least(self, 1, "slots", "max_waiting", "max_body_mb", "max_upload_mb", "max_inflight_mb")
         _at_least(self, 0.01, "session_days")
         _at_least(self, 0.5, "lease_s", "child_idle_s", "fetch_timeout_s")

@@ -81,7 +81,7 @@ class Intake:
         Raises:
             MalformedId, UnknownModel: there is no such model.
             InvalidInput: every problem of the body at once.
-            QueueFull, IdempotencyConflict: see Queue.submit.
+            QueueFull, BudgetSpent, RateLimited, IdempotencyConflict: see Queue.submit.
         """
         entry = self._entry(order.model_id)
         digest = b""
@@ -112,6 +112,8 @@ class Intake:
             idempotency_key=order.idempotency_key,
             digest=digest,
             text=_text(entry, checked.input),
+            most_outputs=(most := _most_outputs(checked.input)),
+            most_usd=_most_usd(entry, most),
         )
         return await self._enqueue(job)
 
@@ -211,6 +213,23 @@ def _sources(entry: Entry, body: dict[str, Any]) -> Iterator[tuple[str, int | No
             for index, each in enumerate(value):
                 if isinstance(each, str):
                     yield media.name, index, each
+
+
+def _most_outputs(body: dict[str, Any]) -> int:
+    """How many files a run is asked to make; one when the input does not say."""
+    wanted = 1 if body.get("force_single") else body.get("num_images", 1)
+    return max(1, wanted) if isinstance(wanted, int) else 1
+
+
+def _most_usd(entry: Entry, outputs: int) -> float:
+    """What a run costs at most by the model's price; one that is paid by time may take all it is given."""
+    price = entry.model.price
+    units = (
+        outputs
+        if price.unit == "output"
+        else max(entry.model.choice(each.engine).deadline_s for each in entry.model.choices)
+    )
+    return round(price.base_usd * units, 6)
 
 
 def _text(entry: Entry, body: dict[str, Any]) -> str:

@@ -39,7 +39,10 @@ STORE_SECRETS = frozenset(
 
 
 async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> None:
-    """Run a worker, again whenever it dies, until `draining`; then let it end by itself."""
+    """Run a worker, again whenever it dies, until `draining`; then let it end by itself.
+
+    One that was drained by its operator's wish stays away until the next `serve`.
+    """
     if not engines_here(gateway):
         return
     failures = 0
@@ -55,10 +58,13 @@ async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> No
                 return
         finally:
             os.close(tether)
+        mine = [each for each in gateway.crew if each.said.name == name]
+        for each in mine:
+            await gateway.crew.lose(each.id)
+        if process.returncode == 0 and any(each.drain_wish for each in mine):
+            log.info("worker_drained", name=name)
+            return
         log.warning("worker_ended", exit_code=process.returncode)
-        for member in [each for each in gateway.members.values() if each.said.name == name]:
-            await gateway.queue.lose(member.id)
-            del gateway.members[member.id]
         failures = 0 if loop.time() - begun > STEADY_S else failures + 1
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(draining.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])

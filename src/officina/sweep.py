@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
+from officina.crew import FRESH_S, Crew
 from officina.keyring import Keyring
 from officina.queue.protocol import Queue
 from officina.store import Store
@@ -22,10 +23,13 @@ ORPHAN_AGE_S = 86400.0
 """A file without a row is left alone for a day: its row may be about to be written."""
 
 
-async def keep_sweeping(queue: Queue, store: Store, keyring: Keyring, models: Collection[str]) -> None:
+async def keep_sweeping(
+    queue: Queue, store: Store, keyring: Keyring, crew: Crew, models: Collection[str]
+) -> None:
     """Sweep until cancelled; a sweep that fails is logged and tried again."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_every(LEASES_S, lambda: sweep_rows(queue, store, models)))
+        tasks.create_task(_every(FRESH_S, crew.refresh))
         tasks.create_task(_every(KEYS_S, keyring.flush))
         tasks.create_task(_every(ORPHANS_S, lambda: sweep_orphans(queue, store)))
 

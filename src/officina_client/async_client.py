@@ -225,9 +225,15 @@ class AsyncClient:
         """See `Client.keys`."""
         return await self._driver.run(protocol.keys(self._server))
 
-    async def create_key(self, name: str, *, scopes: Sequence[str] = ("caller",)) -> Key:
+    async def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] = ("caller",),
+        limits: Mapping[str, object] | None = None,
+    ) -> Key:
         """See `Client.create_key`."""
-        return await self._driver.run(protocol.create_key(self._server, name, tuple(scopes)))
+        return await self._driver.run(protocol.create_key(self._server, name, tuple(scopes), limits))
 
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> None:
         """See `Client.revoke_key`."""

@@ -262,9 +262,18 @@ class Client:
         """Give all keys, without their secrets."""
         return self._driver.run(protocol.keys(self._server))
 
-    def create_key(self, name: str, *, scopes: Sequence[str] = ("caller",)) -> Key:
-        """Make a key; its `secret` is told only now. Scopes are `caller`, `worker` and `admin`."""
-        return self._driver.run(protocol.create_key(self._server, name, tuple(scopes)))
+    def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] = ("caller",),
+        limits: Mapping[str, object] | None = None,
+    ) -> Key:
+        """Make a key; its `secret` is told only now. Scopes are `caller`, `worker` and `admin`.
+
+        `limits` are by name, such as `{"rate_per_min": 60, "daily_usd": 5}`.
+        """
+        return self._driver.run(protocol.create_key(self._server, name, tuple(scopes), limits))
 
     def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> None:
         """Revoke a key at once; what it has waiting still runs, unless told otherwise. Raises NotFound."""

@@ -154,9 +154,11 @@ def categories(server: Server) -> Flow[tuple[str, ...]]:
     return answers.categories(answer)
 
 
-def create_key(server: Server, name: str, scopes: tuple[str, ...]) -> Flow[Key]:
+def create_key(
+    server: Server, name: str, scopes: tuple[str, ...], limits: Mapping[str, object] | None = None
+) -> Flow[Key]:
     """Make a key. Not repeated once it may have arrived: a key whose answer was lost would stay valid."""
-    body = json_bytes({"name": name, "scopes": scopes})
+    body = json_bytes({"name": name, "scopes": scopes, **({"limits": dict(limits)} if limits else {})})
     answer = yield from exchange(server.call("POST", "/v1/keys", body=body, headers=_JSON), server.retry)
     return answers.key(answer)
 

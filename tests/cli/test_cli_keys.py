@@ -63,3 +63,17 @@ def test_where_there_is_neither_folder_nor_server_nothing_is_made(shell: Shell) 
     done = shell("keys", "create", "x", code=Code.SETUP)
     assert "There is no database in officina-data" in done.err
     assert not (shell.folder / "officina-data").exists()
+
+
+def test_limits_are_given_with_a_key_and_changed_later(idle: Shell, resting: Shell) -> None:
+    for shell in (idle, resting):
+        made = shell("keys", "create", "shop", "--rate", "60", "--daily-usd", "2.5", "--json").json
+        assert "60 a minute, 2.5 USD a day" in shell("keys", "list").out.replace("\n", " ")
+        said = shell("keys", "limit", made["id"], "--max-running", "2").out
+        assert said == f"{made['id']} (shop): 60 a minute, 2 running, 2.5 USD a day.\n"
+        lifted = shell("keys", "limit", made["id"], "--lift", "--burst", "3", "--json").json["limits"]
+        assert {name: value for name, value in lifted.items() if value is not None} == {"burst": 3}
+
+
+def test_a_key_cannot_be_given_a_limit_of_nothing(idle: Shell) -> None:
+    assert idle("keys", "limit", "key_x", "--max-running", "0", code=Code.USAGE).out == ""

@@ -26,8 +26,9 @@ from queue_scene import (
 
 from officina.errors import Unavailable, UnknownRequest
 from officina.job import Filter, Job, LeaseRef
-from officina.keys import Key, Session, digest_of, mint
-from officina.queue.protocol import Queue
+from officina.keys import Key, KeyChange, Session, digest_of, mint
+from officina.link import Register
+from officina.queue.protocol import Queue, Worker
 
 # Keys
 
@@ -176,6 +177,12 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "add_key": lambda queue: queue.add_key(mint("late", ("caller",))[0]),
     "key_by_hash": lambda queue: queue.key_by_hash(b""),
     "keys": lambda queue: queue.keys(),
+    "change_key": lambda queue: queue.change_key("none", KeyChange()),
+    "use": lambda queue: queue.use(["none"]),
+    "add_worker": lambda queue: queue.add_worker(Worker("none", Register("none", ()))),
+    "workers": lambda queue: queue.workers(),
+    "workers_seen": lambda queue: queue.workers_seen([]),
+    "wish_drain": lambda queue: queue.wish_drain("none"),
     "revoke_key": lambda queue: queue.revoke_key("none"),
     "key_used": lambda queue: queue.key_used({"none": 1.0}),
     "add_session": lambda queue: queue.add_session(Session(b"late", "none", 0.0, 1.0)),

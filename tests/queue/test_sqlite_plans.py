@@ -17,6 +17,7 @@ WAITING = 100_000
 DELAYED = 100
 RUNNING = 200
 ENDED = 2000
+KEYS = 50
 STEPS_PER_ROW = 30
 """Steps of SQLite's machine that one row may cost; a statement that walks the backlog takes far more."""
 
@@ -66,6 +67,7 @@ def cost(db: apsw.Connection, text: str, params: Any) -> dict[str, int]:
 PROBES = {
     "head": (("model-0",), "jobs_ready", 1),
     "positions": (("model-0",), "jobs_ready", 1000),
+    "used_on": (("key-1", "2026-11-01"), "usage_of_key", 1),
     "oldest": (("model-0",), "jobs_waiting", 1),
     "oldest_of_key": (("key-1",), "jobs_waiting_of_key", 1),
     "record": (("0" * 31 + "1",), "sqlite_autoindex_jobs_1", 1),
@@ -95,6 +97,7 @@ OF_RUNNING = {
     "stop_wishes": ("worker-1",),
     "leases_of": ("worker-1", "worker-2"),
     "running_counts": (),
+    "running_by_key": (),
     "running": (),
     "expired_leases": (8000.0, 500),
 }
@@ -122,6 +125,21 @@ EACH_SWEEP = {
 @pytest.mark.parametrize("name", EACH_SWEEP)
 def test_a_sweep_with_nothing_to_do_does_not_walk_the_backlog(db: apsw.Connection, name: str) -> None:
     assert cost(db, SQL[name], EACH_SWEEP[name])["VM_STEP"] < WAITING / 10
+
+
+def test_a_look_past_keys_at_their_limit_is_a_look_at_a_few_rows(db: apsw.Connection) -> None:
+    full = '["key-0", "key-2"]'
+    assert "jobs_ready" in plan(db, SQL["open_among_first"], ("model-0", full))
+    assert cost(db, SQL["open_among_first"], ("model-0", full))["VM_STEP"] <= 2 * STEPS_PER_ROW * 64
+
+
+def test_beyond_keys_at_their_limit_each_other_key_costs_a_probe(db: apsw.Connection) -> None:
+    full = '["key-2", "key-4"]'
+    described = plan(db, SQL["open_by_key"], ("model-0", full))
+    assert "jobs_ready_of_key" in described
+    assert "SCAN jobs" not in described
+    spent = cost(db, SQL["open_by_key"], ("model-0", full))
+    assert spent["VM_STEP"] <= 4 * STEPS_PER_ROW * KEYS
 
 
 LISTS = {

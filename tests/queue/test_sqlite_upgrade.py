@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from queue_scene import DONE, TERMS, Clock, all_jobs, claim_one, ref, submit
 
-from officina.keys import Session
+from officina.errors import BudgetSpent
+from officina.keys import KeyChange, KeyLimits, Session
 from officina.queue import sql
 from officina.queue.sqlite import VERSION, SqliteQueue, open_sqlite
 
@@ -114,6 +115,29 @@ async def test_sessions_can_be_opened_after_an_upgrade_from_any_version(version:
     queue = open_it(tmp_path / "old.db")
     await queue.add_session(Session(b"browser", "ada", 0.0, 9e9))
     assert await queue.end_sessions("ada") == 1
+    await queue.close()
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+async def test_keys_and_jobs_of_any_version_have_no_limits_and_can_be_given_some(
+    version: int, tmp_path: Path
+) -> None:
+    db = apsw.Connection(str(tmp_path / "old.db"))
+    db.create_scalar_function("searchable", str, 1, deterministic=True)
+    for step in range(1, version + 1):
+        db.execute(sql.script(f"sqlite-{step}"))
+    db.execute(
+        "INSERT INTO keys (id, name, digest, scopes, created_at, hint) VALUES ('ada', '', x'00', 'caller', 0, '')"
+    )
+    _insert(db, "waits", "queued", b"{}")
+    db.pragma("user_version", version)
+    db.close()
+    queue = open_it(tmp_path / "old.db")
+    assert (await queue.keys())[0].limits == KeyLimits()
+    await queue.change_key("ada", KeyChange(limits={"daily_outputs": 1}))
+    with pytest.raises(BudgetSpent):
+        await submit(queue)
+    assert (await queue.use(["ada"]))["ada"].held_outputs == 1
     await queue.close()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -40,8 +41,9 @@ from queue_scene import (
     want,
 )
 
-from officina.errors import LeaseLost, QueueFull, StillActive, UnknownRequest
+from officina.errors import BudgetSpent, LeaseLost, QueueFull, StillActive, UnknownRequest
 from officina.job import Depth, Event, Job, Lease, Outcome, State, new_secret
+from officina.keys import KeyChange, KeyLimits, mint
 from officina.queue.protocol import Queue, Taker
 
 T = TypeVar("T")
@@ -60,6 +62,7 @@ class Expected:
 
     key_id: str
     max_attempts: int
+    most_outputs: int = 1
     state: State | None = "queued"
     """None when the job has been removed."""
     attempts: int = 0
@@ -123,7 +126,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.open = IMPLEMENTATIONS[implementation]
         self.opened: list[Queue] = []
+        self.limits = {"ada": KeyLimits(), "bob": KeyLimits()}
         self.start()
+        for key_id in self.limits:
+            key = msgspec.structs.replace(mint(key_id, ("caller",))[0], id=key_id)
+            self.run(self.queue.add_key(key))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -147,6 +154,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     async def work_everything_to_its_end(self) -> None:
         """No accepted job is lost: time and a worker bring each one to an end."""
+        for key_id in self.limits:
+            await self.queue.change_key(key_id, KeyChange(limits={"max_running": None}))
         open_ones = [job_id for job_id, job in self.expected.items() if job.state and not job.ended]
         for _ in range(4):
             self.clock.forward(TERMS.lease_s + 2 * TERMS.retry_most_s)
@@ -169,12 +178,33 @@ class QueueMachine(RuleBasedStateMachine):
         level=st.sampled_from([0, 1, 2]),
         cost=st.sampled_from([1.0, 3.0]),
         max_attempts=st.integers(1, 3),
+        most_outputs=st.integers(1, 2),
     )
-    def submit(self, key_id: str, level: int, cost: float, max_attempts: int) -> str:
-        job = new_job(key_id, level=level, cost=cost, max_attempts=max_attempts)
+    def submit(self, key_id: str, level: int, cost: float, max_attempts: int, most_outputs: int) -> Any:
+        job = new_job(key_id, level=level, cost=cost, max_attempts=max_attempts, most_outputs=most_outputs)
+        budget = self.limits[key_id].daily_outputs
+        if budget is not None and self.held(key_id) + most_outputs > budget:
+            with pytest.raises(BudgetSpent):
+                self.run(self.queue.submit(job, PLENTY))
+            return multiple()
         self.run(self.queue.submit(job, PLENTY))
-        self.expected[job.id] = Expected(key_id, max_attempts)
+        self.expected[job.id] = Expected(key_id, max_attempts, most_outputs)
         return job.id
+
+    def held(self, key_id: str) -> int:
+        """What the open jobs of a key make at most; no run of this machine makes anything."""
+        open_ones = [job for job in self.expected.values() if job.state and not job.ended]
+        return sum(job.most_outputs for job in open_ones if job.key_id == key_id)
+
+    @rule(
+        key_id=KEYS,
+        max_running=st.sampled_from([None, 1, 2]),
+        daily_outputs=st.sampled_from([None, 2, 5]),
+    )
+    def change_limits(self, key_id: str, max_running: int | None, daily_outputs: int | None) -> None:
+        limits = {"max_running": max_running, "daily_outputs": daily_outputs}
+        self.limits[key_id] = self.run(self.queue.change_key(key_id, KeyChange(limits=limits))).limits
+        assert self.limits[key_id] == KeyLimits(max_running=max_running, daily_outputs=daily_outputs)
 
     @rule(key_id=KEYS)
     def submit_to_a_full_queue(self, key_id: str) -> None:
@@ -207,17 +237,40 @@ class QueueMachine(RuleBasedStateMachine):
 
     # What a worker does
 
-    @rule(target=leases, worker=WORKERS, n=st.integers(1, 3), idle=st.integers(0, 3))
-    def claim(self, worker: str, n: int, idle: int) -> Any:
+    @rule(
+        target=leases,
+        worker=WORKERS,
+        n=st.integers(1, 3),
+        idle=st.integers(0, 3),
+        most=st.sampled_from([None, None, 2]),
+    )
+    def claim(self, worker: str, n: int, idle: int, most: int | None) -> Any:
         taker = Taker(worker, new_secret(), n, idle)
-        ready = self.ready()
-        order = [job.id for job in self.run(self.in_order(ready))]
-        leases = list(self.run(self.queue.claim(taker, [want()])))
-        assert [lease.job_id for lease in leases] == order[:n]
+        order = self.run(self.in_order(self.ready()))
+        wanted = msgspec.structs.replace(want(), max_running=most)
+        leases = list(self.run(self.queue.claim(taker, [wanted])))
+        assert [lease.job_id for lease in leases] == self.allowed(order, taker, most)
         assert [lease.started for lease in leases] == [place < idle for place in range(len(leases))]
         self.note_claimed(worker, leases)
         self.taken = (taker, leases)
         return multiple(*leases)
+
+    def allowed(self, order: Sequence[Job], taker: Taker, most: int | None) -> list[str]:
+        """What a claim gives: the first that its key and the model have room for, but nothing limited ahead."""
+        running = Counter(job.key_id for job in self.expected.values() if job.state == "running")
+        left, taken = list(order), list[str]()
+        while left and len(taken) < taker.n:
+            starts = len(taken) < taker.idle
+            caps = {key_id: limits.max_running for key_id, limits in self.limits.items()}
+            able = [job for job in left if (cap := caps[job.key_id]) is None or running[job.key_id] < cap]
+            if not starts and (most is not None or caps[left[0].key_id] is not None):
+                break
+            if not able or (most is not None and running.total() >= most):
+                break
+            left.remove(able[0])
+            taken.append(able[0].id)
+            running[able[0].key_id] += 1
+        return taken
 
     async def in_order(self, job_ids: Iterable[str]) -> list[Job]:
         found = [await self.queue.get(job_id, None) for job_id in job_ids]
@@ -375,6 +428,15 @@ class QueueMachine(RuleBasedStateMachine):
         assert (depth.waiting, depth.running) == (states["queued"], states["running"])
         listed = {job.id for job in self.run(all_jobs(self.queue))}
         assert listed == {job_id for job_id, job in self.expected.items() if job.state is not None}
+
+    @invariant()
+    def what_keys_take_is_counted(self) -> None:
+        uses = self.run(self.queue.use(list(self.limits)))
+        for key_id, use in uses.items():
+            states = Counter(job.state for job in self.expected.values() if job.key_id == key_id)
+            assert (use.waiting, use.running) == (states["queued"], states["running"])
+            if self.limits[key_id].is_budgeted:
+                assert use.held_outputs == self.held(key_id)
 
     @invariant()
     def each_worker_hears_of_its_stop_wishes(self) -> None:

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Entry] = {
     "engines": Entry("engines", _SERVER),
     "keys": Entry("keys", _SERVER),
     "worker": Entry("worker", _SERVER),
+    "workers": Entry("workers", _SERVER),
     "collage": Entry("collage", _SERVER),
     "doctor": Entry("doctor", _SERVER),
     "backup": Entry("backup", _SERVER),

@@ -28,6 +28,9 @@ def worker(  # noqa: PLR0913 - one parameter is one option
     drain: Annotated[
         float, typer.Option(help="Seconds that a run may take to end at a stop.", min=0.0)
     ] = 30.0,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What models can ask for; more than once.")
+    ] = None,
     allow_http: Annotated[
         bool, typer.Option("--allow-http", "--insecure-http", help="Allow plain http to another machine.")
     ] = False,
@@ -41,6 +44,7 @@ def worker(  # noqa: PLR0913 - one parameter is one option
     words = [
         *("--gateway", gateway, "--name", name, "--slots", str(slots), "--engines", engines),
         *("--drain", str(drain), "--log-format", log_format, "--log-level", log_level),
+        *(word for each in label or () for word in ("--label", each)),
         *(("--key-file", str(key_file)) if key_file else ()),
         *(("--allow-http",) if allow_http else ()),
     ]

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from officina.job import (
+    Allowance,
     CancelAnswer,
     Depth,
     Event,
@@ -31,7 +32,8 @@ from officina.job import (
     StoredFile,
     Submitted,
 )
-from officina.keys import Key, Session
+from officina.keys import Key, KeyChange, KeyLimits, Session
+from officina.link import Register
 from officina.wake import Wakes
 
 
@@ -41,6 +43,8 @@ class Want(msgspec.Struct, frozen=True):
     model: str
     engine: str
     warm: bool = False
+    max_running: int | None = None
+    """The most of its jobs that may be under lease at one time, over all workers."""
 
 
 class Taker(msgspec.Struct, frozen=True):
@@ -52,14 +56,19 @@ class Taker(msgspec.Struct, frozen=True):
     idle: int = 1
 
 
+FORGET_WORKER_S = 86400.0
+"""A worker that was silent for so long is not recorded any more; if it comes back it says hello again."""
+
+
 class Terms(msgspec.Struct, frozen=True):
-    """The times a queue keeps, in seconds."""
+    """The times a queue keeps, in seconds, and the limits of keys that have none of their own."""
 
     lease_s: float = 30.0
     retry_base_s: float = 2.0
     retry_most_s: float = 300.0
     retention_s: float = 7 * 86400.0
     idempotency_s: float = 86400.0
+    limits: KeyLimits = KeyLimits()
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -87,6 +96,34 @@ class Usage(msgspec.Struct, frozen=True):
     cost_usd: float
 
 
+class Worker(msgspec.Struct, frozen=True):
+    """A worker since its last start, for display and for guesses; no promise hangs on it. Unix seconds."""
+
+    id: str
+    said: Register
+    gateway: str = ""
+    """The gateway that it last talked to."""
+    terms: str = ""
+    """A mark of the terms that it was told; where others hold now, it says hello again."""
+    registered_at: float = 0.0
+    seen_at: float = 0.0
+    is_claiming: bool = False
+    """Whether it has asked for work: before that it may still be loading."""
+    drain_wish: bool = False
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What a key takes now and has taken today, UTC. `held_…` is what waits and runs will take at most."""
+
+    waiting: int = 0
+    running: int = 0
+    outputs: int = 0
+    cost_usd: float = 0.0
+    held_outputs: int = 0
+    held_usd: float = 0.0
+    allowance: Allowance | None = None
+
+
 class Queue(Protocol):
     """Jobs, their events, keys and file records.
 
@@ -97,7 +134,11 @@ class Queue(Protocol):
     """Topics `job:<id>`, `model:<id>` and `worker:<id>`: hints that something there has changed."""
 
     async def submit(self, job: NewJob, max_waiting: int) -> Submitted:
-        """Store a job; on disk when this returns. Raises QueueFull, IdempotencyConflict."""
+        """Store a job; on disk when this returns. `max_waiting` holds for keys without a limit of their own.
+
+        A job that is refused leaves nothing behind, and an answer that is repeated is neither refused nor
+        counted. Raises QueueFull, BudgetSpent, RateLimited, IdempotencyConflict.
+        """
         ...
 
     async def replay(self, key_id: str, idempotency_key: str, digest: bytes) -> Submitted | None:
@@ -105,7 +146,11 @@ class Queue(Protocol):
         ...
 
     async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
-        """Lease up to `taker.n` jobs, in fair order; the same nonce again gives the same leases."""
+        """Lease up to `taker.n` jobs, in fair order; the same nonce again gives the same leases.
+
+        Passes over keys and models that run as many as they may. Every lease counts, so jobs of keys and
+        models with such a limit are leased to start only, never ahead.
+        """
         ...
 
     async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
@@ -192,7 +237,7 @@ class Queue(Protocol):
         ...
 
     async def lose(self, workers: str) -> Swept:
-        """Expire the leases of every worker whose id starts so, because it is known to be dead."""
+        """Expire the leases of every worker whose id starts so, and forget it: it is known to be dead."""
         ...
 
     async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
@@ -223,6 +268,17 @@ class Queue(Protocol):
         """Every key, oldest first."""
         ...
 
+    async def change_key(self, key_id: str, change: KeyChange) -> Key:
+        """Change a key; its limits hold from the next submit and claim on.
+
+        Raises UnknownRequest, InvalidInput.
+        """
+        ...
+
+    async def use(self, key_ids: Collection[str]) -> Mapping[str, Use]:
+        """What each of these keys takes; budgets are added up only for keys that have one."""
+        ...
+
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
         """Revoke a key, and cancel its waiting jobs if asked. Raises UnknownRequest."""
         ...
@@ -245,6 +301,22 @@ class Queue(Protocol):
 
     async def end_sessions(self, key_id: str) -> int:
         """End every session of a key: how many there were."""
+        ...
+
+    async def add_worker(self, worker: Worker) -> None:
+        """Record a worker that has just said hello; its times are the queue's."""
+        ...
+
+    async def workers(self) -> Sequence[Worker]:
+        """Every worker that is recorded, in the order in which they came; sweeps remove the silent ones."""
+        ...
+
+    async def workers_seen(self, workers: Sequence[Worker]) -> None:
+        """Note that these were heard of now, by which gateway, and whether they claim."""
+        ...
+
+    async def wish_drain(self, worker_id: str) -> Worker:
+        """Wish that a worker finishes what it runs, and ends. Raises UnknownRequest."""
         ...
 
     async def snapshot(self, into: Path) -> None:

@@ -34,15 +34,23 @@ from officina.job import (
     Submitted,
     searchable,
 )
-from officina.keys import Key, Session
-from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_records, sqlite_sweep
+from officina.keys import Key, KeyChange, Session
+from officina.queue import (
+    sql,
+    sqlite_jobs,
+    sqlite_library,
+    sqlite_limits,
+    sqlite_records,
+    sqlite_sweep,
+    sqlite_workers,
+)
 from officina.queue.order import POSITIONS
-from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
+from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want, Worker
 from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
 
-VERSION = 4
+VERSION = 5
 CLOSED = "The server is stopping; try again when it is back."
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database when two connections checkpoint at the same instant."""
@@ -255,6 +263,14 @@ class SqliteQueue:
         """See Queue.keys."""
         return [sqlite_records.key_of(row) for row in self._reader.rows(SQL["keys"])]
 
+    async def change_key(self, key_id: str, change: KeyChange) -> Key:
+        """See Queue.change_key."""
+        return await self._writer.do(sqlite_records.change_key, key_id, change)
+
+    async def use(self, key_ids: Collection[str]) -> Mapping[str, Use]:
+        """See Queue.use."""
+        return await self._writer.do(sqlite_limits.use, key_ids, self._terms)
+
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
         """See Queue.revoke_key."""
         return await self._writer.do(
@@ -281,6 +297,22 @@ class SqliteQueue:
     async def end_sessions(self, key_id: str) -> int:
         """See Queue.end_sessions."""
         return await self._writer.do(sqlite_records.end_sessions, key_id)
+
+    async def add_worker(self, worker: Worker) -> None:
+        """See Queue.add_worker."""
+        await self._writer.do(sqlite_workers.add_worker, worker)
+
+    async def workers(self) -> Sequence[Worker]:
+        """See Queue.workers."""
+        return [sqlite_workers.worker_of(row) for row in self._reader.rows(SQL["workers"])]
+
+    async def workers_seen(self, workers: Sequence[Worker]) -> None:
+        """See Queue.workers_seen."""
+        await self._writer.do(sqlite_workers.workers_seen, workers)
+
+    async def wish_drain(self, worker_id: str) -> Worker:
+        """See Queue.wish_drain."""
+        return await self._writer.do(sqlite_workers.wish_drain, worker_id)
 
     async def snapshot(self, into: Path) -> None:
         """See Queue.snapshot: a database file like this one."""
@@ -319,7 +351,10 @@ def open_sqlite(path: Path, terms: Terms, clock: Callable[[], float] = time.time
         tx = Transaction(db, clock)
         for model, key_id, count in tx.rows(SQL["waiting_counts"]):
             sqlite_jobs.count_waiting(tx, model, key_id, count)
+        for model, key_id, count in tx.rows(SQL["running_by_key"]):
+            sqlite_limits.count_running(tx, model, key_id, count)
         tx.waiting.commit()
+        tx.running.commit()
     except (apsw.NotADBError, apsw.CorruptError):
         raise DatabaseDamaged(
             f"The database {path.name} is damaged or not a database; move it away and restore a backup "

@@ -13,7 +13,6 @@ from officina.errors import (
     ForeignRequest,
     IdempotencyConflict,
     LeaseLost,
-    QueueFull,
     UnknownRequest,
 )
 from officina.job import (
@@ -38,6 +37,7 @@ from officina.job import (
 from officina.queue import sql
 from officina.queue.order import Head, choose, stamp, virtual
 from officina.queue.protocol import Taker, Terms, Want
+from officina.queue.sqlite_limits import admit, count_running, hold, open_head
 from officina.queue.writer import Transaction
 
 SQL = sql.statements("sqlite")
@@ -58,6 +58,8 @@ class Held(msgspec.Struct, frozen=True):
     key_id: str
     history: bytes | None
     notes: bytes | None
+    most_outputs: int
+    most_usd: float
 
 
 class End(msgspec.Struct, frozen=True):
@@ -79,12 +81,7 @@ def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Subm
         earlier = replay(tx, job.key_id, job.idempotency_key, job.digest, tx.now - terms.idempotency_s)
         if earlier:
             return earlier
-    waiting = tx.waiting[("key", job.key_id)]
-    if waiting >= max_waiting:
-        raise QueueFull(
-            f"{int(waiting)} requests of this key are waiting, the most allowed; try again later.",
-            retry_after=5,
-        )
+    allowance = admit(tx, job, max_waiting, terms)
     tag = stamp(tx.clocks, (job.model, job.key_id, job.level), job.cost / job.weight)
     tx.db.execute(
         SQL["insert_job"],
@@ -99,6 +96,8 @@ def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Subm
             job.max_attempts,
             job.notes,
             searchable(job.text),
+            job.most_outputs,
+            job.most_usd,
         ),
     )
     for name in job.pins:
@@ -109,7 +108,7 @@ def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Subm
         tx.db.execute(SQL["remember"], (job.key_id, job.idempotency_key, job.digest, job.id, tx.now))
     count_waiting(tx, job.model, job.key_id, 1)
     tx.topics.add(f"model:{job.model}")
-    return Submitted(job.id)
+    return Submitted(job.id, allowance=allowance)
 
 
 def replay(tx: Any, key_id: str, name: str, digest: bytes, since: float) -> Submitted | None:
@@ -127,19 +126,14 @@ def claim(tx: Transaction, taker: Taker, wants: Sequence[Want], terms: Terms) ->
     before = tx.rows(SQL["claimed_before"], (taker.worker, taker.nonce))
     leases = [_lease(row) for row in before]
     while len(leases) < taker.n:
-        head = choose([head for want in wants if (head := _head(tx, want)) is not None])
+        starts = len(leases) < taker.idle
+        heads = (open_head(tx, want, terms, starts=starts) for want in wants)
+        head = choose([head for head in heads if head is not None])
         if head is None:
             break
         want = next(want for want in wants if want.model == head.model)
-        leases.append(_take(tx, head, want, taker, started=len(leases) < taker.idle, terms=terms))
+        leases.append(_take(tx, head, want, taker, started=starts, terms=terms))
     return leases
-
-
-def _head(tx: Transaction, want: Want) -> Head | None:
-    if not tx.waiting[("model", want.model)]:
-        return None
-    row = tx.row(SQL["head"], (want.model,))
-    return Head(row[0], want.model, tx.now - row[1], want.warm) if row else None
 
 
 def _take(tx: Transaction, head: Head, want: Want, taker: Taker, *, started: bool, terms: Terms) -> Lease:
@@ -161,6 +155,7 @@ def _take(tx: Transaction, head: Head, want: Want, taker: Taker, *, started: boo
     job_id, attempt, body, key_id, tag, engine, memo = row
     tx.clocks[virtual(want.model)] = max(tx.clocks[virtual(want.model)], tag)
     count_waiting(tx, want.model, key_id, -1)
+    count_running(tx, want.model, key_id, 1)
     if started:
         tell(tx, job_id, "started", {"attempt": attempt, "engine": engine})
     tx.topics.add(f"job:{job_id}")
@@ -223,6 +218,7 @@ def fail_attempt(
     run_at = tx.now + delay * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
     tx.db.execute(SQL["requeue"], (run_at, held.attempts, history, held.id))
     count_waiting(tx, held.model, held.key_id, 1)
+    count_running(tx, held.model, held.key_id, -1)
     again = {"attempt": held.attempts, "reason": failure.type, "message": failure.message}
     tell(tx, held.id, "queued", {**again, "retry_in_s": round(run_at - tx.now, 3)})
     return True
@@ -239,6 +235,7 @@ def hand_back(tx: Transaction, refs: Sequence[LeaseRef], terms: Terms) -> int:
             continue
         tx.db.execute(SQL["requeue"], (None, row.attempts - 1, row.history, row.id))
         count_waiting(tx, row.model, row.key_id, 1)
+        count_running(tx, row.model, row.key_id, -1)
         tell(tx, row.id, "queued", {"attempt": row.attempts, "reason": "handed_back"})
         tx.topics.add(f"model:{row.model}")
     return len(running)
@@ -265,12 +262,15 @@ def cancel(tx: Transaction, job_id: str, owner: str | None, terms: Terms, *, for
 def end(tx: Transaction, held: Held, how: End, terms: Terms) -> None:
     """Move a job to an ended state, count it, release its files, and say so."""
     history = how.history or held.history
+    hold(tx, held.key_id, (held.most_outputs, held.most_usd), terms, -1)
     tx.db.execute(
         SQL["end"],
         (how.state, tx.now, how.output, how.error, how.notes, history, how.cost_usd, held.id, held.state),
     )
     if held.state == "queued":
         count_waiting(tx, held.model, held.key_id, -1)
+    else:
+        count_running(tx, held.model, held.key_id, -1)
     for (name,) in tx.rows(SQL["unpin"], (held.id,)):
         tx.db.execute(SQL["keep_file"], (tx.now + terms.retention_s, name))
     day = time.strftime("%Y-%m-%d", time.gmtime(tx.now))

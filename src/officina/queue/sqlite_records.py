@@ -9,7 +9,7 @@ import msgspec
 
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
-from officina.keys import Key, Session
+from officina.keys import Key, KeyChange, KeyLimits, Session
 from officina.queue.protocol import Terms
 from officina.queue.sqlite_jobs import SQL, End, end, lease_row
 from officina.queue.writer import Transaction
@@ -42,30 +42,47 @@ def add_key(tx: Transaction, key: Key) -> None:
             key.last_used_at,
             key.revoked_at,
             key.weight,
+            msgspec.json.encode(key.limits),
         ),
     )
 
 
 def key_of(row: tuple[Any, ...]) -> Key:
     """A key from its row."""
-    key_id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight = row
-    return Key(
-        key_id, name, digest, tuple(scopes.split()), created_at, hint, last_used_at, revoked_at, weight
-    )
+    key_id, name, digest, scopes, *rest = row
+    rest[-1] = msgspec.json.decode(rest[-1], type=KeyLimits) if rest[-1] else KeyLimits()
+    return Key(key_id, name, digest, tuple(scopes.split()), *rest)
+
+
+def change_key(tx: Transaction, key_id: str, change: KeyChange) -> Key:
+    """Change a key, and wake every model that has work waiting: more may run now. Raises as the queue."""
+    changed = change.of(_key(tx, key_id))
+    limits = msgspec.json.encode(changed.limits)
+    tx.db.execute(SQL["change_key"], (changed.name, changed.weight, limits, key_id))
+    tx.limits.pop(key_id, None)
+    for what in ("outputs", "usd"):
+        del tx.held[(key_id, what)]
+    tx.topics.update(f"model:{name}" for kind, name in tx.waiting if kind == "model")
+    return changed
+
+
+def _key(tx: Transaction, key_id: str) -> Key:
+    row = tx.row(SQL["key"], (key_id,))
+    if row is None:
+        raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
+    return key_of(row)
 
 
 def revoke_key(tx: Transaction, key_id: str, terms: Terms, *, cancel_waiting: bool) -> Key:
     """Revoke a key; its waiting jobs run on unless they shall be cancelled. Raises UnknownRequest."""
     tx.db.execute(SQL["revoke_key"], (tx.now, key_id))
-    row = tx.row(SQL["key"], (key_id,))
-    if row is None:
-        raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
+    revoked = _key(tx, key_id)
     if cancel_waiting:
         for (job_id,) in tx.rows(SQL["waiting_of_key"], (key_id,)):
             held = lease_row(tx, job_id)
             if held is not None:
                 end(tx, held, End("cancelled"), terms)
-    return key_of(row)
+    return revoked
 
 
 def key_used(tx: Transaction, used: Mapping[str, float]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from officina.errors import StillActive
 from officina.job import Failure
-from officina.queue.protocol import Swept, Terms
+from officina.queue.protocol import FORGET_WORKER_S, Swept, Terms
 from officina.queue.sqlite_jobs import SQL, End, encode, end, fail_attempt, job, lease_row, void_lease
+from officina.queue.sqlite_workers import forget
 from officina.queue.writer import Transaction
 
 BATCH = 500
@@ -26,6 +27,7 @@ def expire_leases(tx: Transaction, terms: Terms) -> Swept:
 
 def lose_workers(tx: Transaction, workers: str, terms: Terms) -> Swept:
     """Take back the leases of every worker whose id starts with `workers`: it is known to be dead."""
+    forget(tx, workers)
     held = tx.rows(SQL["leases_of"], (workers, workers + "\U0010ffff"))
     return lose_leases(tx, [row[0] for row in held], terms)
 
@@ -76,6 +78,8 @@ def remove_expired(tx: Transaction, terms: Terms) -> tuple[int, tuple[str, ...]]
     keys += [row[0] for row in tx.rows(SQL["old_uploads"], (tx.now, BATCH))]
     tx.db.execute(SQL["old_idempotency"], (tx.now - terms.idempotency_s,))
     tx.db.execute(SQL["old_sessions"], (tx.now,))
+    tx.db.execute(SQL["old_rates"], (tx.now,))
+    tx.db.execute(SQL["old_workers"], (tx.now - FORGET_WORKER_S,))
     return len(old), tuple(keys)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 import apsw
 
 from officina.errors import CallerError, DatabaseDamaged, DiskFull, Unavailable
+from officina.keys import KeyLimits
 
 GROUP = 256
 """Most operations in one commit."""
@@ -89,6 +90,11 @@ class Transaction:
         self.topics: set[str] = set()
         self.clocks: Overlay[Any] = Overlay(self._load_clock)
         self.waiting: Overlay[tuple[str, str]] = Overlay()
+        self.running: Overlay[tuple[str, str]] = Overlay()
+        self.rates: Overlay[str] = Overlay(self._load_rate)
+        self.held: Overlay[tuple[str, str]] = Overlay(self._load_held)
+        self.limits: dict[str, KeyLimits] = {}
+        """The limits of keys as they were read; whoever changes a key takes its out."""
         self._clock = clock
 
     def begin(self) -> None:
@@ -105,16 +111,23 @@ class Transaction:
                 " ON CONFLICT (model, key_id, level) DO UPDATE SET tag = excluded.tag",
                 [(*clock, tag) for clock, tag in self.clocks.staged.items()],
             )
+        if self.rates.staged:
+            self.db.executemany(
+                "INSERT INTO rates VALUES (?, ?) ON CONFLICT (key_id) DO UPDATE SET due_at = excluded.due_at",
+                list(self.rates.staged.items()),
+            )
         self.db.execute("COMMIT")
-        self.clocks.commit()
-        self.waiting.commit()
+        for each in self._overlays:
+            each.commit()
 
     def rollback(self) -> None:
         """Undo the group."""
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        self.clocks.rollback()
-        self.waiting.rollback()
+        for each in self._overlays:
+            each.rollback()
+        self.held.forget()  # it is added up from rows, which may have been among those undone
+        self.limits.clear()
         self.topics = set()
 
     def rows(self, sql: str, params: Any = ()) -> list[tuple[Any, ...]]:
@@ -129,6 +142,25 @@ class Transaction:
     def _load_clock(self, clock: tuple[str, str, int]) -> float:
         row = self.row("SELECT tag FROM clocks WHERE model = ? AND key_id = ? AND level = ?", clock)
         return row[0] if row else 0.0
+
+    def _load_rate(self, key_id: str) -> float:
+        row = self.row("SELECT due_at FROM rates WHERE key_id = ?", (key_id,))
+        return row[0] if row else 0.0
+
+    def _load_held(self, held: tuple[str, str]) -> float:
+        key_id, what = held
+        column = {"outputs": "most_outputs", "usd": "most_usd"}[what]
+        rows = self.rows(
+            f"SELECT total({column}) FROM jobs WHERE key_id = ?1 AND state = 'queued'"  # noqa: S608 - ours
+            f" UNION ALL SELECT total({column}) FROM jobs INDEXED BY jobs_running"
+            " WHERE state = 'running' AND key_id = ?1",
+            (key_id,),
+        )
+        return float(sum(row[0] for row in rows))
+
+    @property
+    def _overlays(self) -> tuple[Overlay[Any], ...]:
+        return (self.clocks, self.waiting, self.running, self.rates, self.held)
 
 
 class _Asked(NamedTuple):

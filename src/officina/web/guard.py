@@ -12,6 +12,8 @@ from officina.web.render import Answer
 
 Headers = list[tuple[bytes, bytes]]
 LOOPBACK = {b"127.0.0.1", b"localhost", b"[::1]"}
+EXPOSED = b"retry-after, idempotent-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+"""What a page of an allowed origin may read beside the body."""
 UNGUARDED = {"/healthz", "/readyz", "/metrics"}
 """Probes come by address, without our name."""
 
@@ -46,7 +48,7 @@ class Guard:
     async def preflight(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell a browser what a page of an allowed origin may send."""
         headers = [
-            (b"access-control-allow-methods", b"GET, POST, DELETE"),
+            (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE"),
             (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, last-event-id"),
             (b"access-control-max-age", b"600"),
         ]
@@ -60,7 +62,7 @@ class Guard:
         if origin and (b"*" in self._origins or origin in self._origins):
             return [
                 (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", b"retry-after, idempotent-replayed"),
+                (b"access-control-expose-headers", EXPOSED),
                 (b"vary", b"origin"),
             ]
         return [(b"vary", b"origin")]

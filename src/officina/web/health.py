@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from officina.errors import Unavailable
 from officina.job import Depth
-from officina.service import HEARD_S
 from officina.web.call import Call
 from officina.web.render import Answer, json
 
@@ -50,5 +47,4 @@ async def figures(call: Call) -> Answer:
 
 def workers_heard(call: Call) -> int:
     """How many workers were heard of lately."""
-    now = time.time()
-    return sum(now - member.seen_at < HEARD_S for member in call.gateway.members.values())
+    return len(call.gateway.crew.there())

@@ -36,6 +36,9 @@ async def submit(call: Call) -> Answer:
     )
     if submitted.replayed:
         answer.headers.append((b"idempotent-replayed", b"true"))
+    if submitted.allowance:
+        told = submitted.allowance.headers().items()
+        answer.headers += [(name.lower().encode(), value.encode()) for name, value in told]
     return answer
 
 

@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from officina.crew import HEARD_S
 from officina.job import Depth, Running
 from officina.keyring import LOCAL
-from officina.service import HEARD_S, MIB, Member
+from officina.queue.protocol import Worker
+from officina.service import MIB
 from officina.web.call import Call
 from officina.web.render import Answer, json, when
 
@@ -38,19 +40,27 @@ async def queue(call: Call) -> Answer:
 
 
 async def workers(call: Call) -> Answer:
-    """The workers that this gateway knows, and what each of them runs."""
+    """The workers of all gateways, and what each of them runs."""
     await call.key("admin")
     held: dict[str, list[Running]] = defaultdict(list)
     for each in await call.gateway.queue.running():
         held[each.worker].append(each)
     now = time.time()
     known = [
-        _worker(member, held.pop(member.id, []), now)
-        for member in call.gateway.members.values()
-        if member.id in held or now - member.seen_at < SHOWN_S
+        _worker(each, held.pop(each.id, []), now)
+        for each in call.gateway.crew
+        if each.id in held or now - each.seen_at < SHOWN_S
     ]
     lost = [_unknown(worker_id, runs) for worker_id, runs in held.items()]
     return json({"workers": sorted(known, key=lambda each: str(each["name"])) + lost})
+
+
+async def drain(call: Call) -> Answer:
+    """Wish that a worker finishes what it runs, and ends; 202, since that takes a while."""
+    await call.key("admin")
+    worker = await call.gateway.crew.drain(call.params["worker_id"])
+    held = [each for each in await call.gateway.queue.running() if each.worker == worker.id]
+    return json(_worker(worker, held, time.time()), 202)
 
 
 async def storage(call: Call) -> Answer:
@@ -85,29 +95,41 @@ def _depth(depth: Depth) -> dict[str, Any]:
     return {"waiting": depth.waiting, "running": depth.running, "oldest_s": round(depth.oldest_s, 3)}
 
 
-def _worker(member: Member, runs: list[Running], now: float) -> dict[str, Any]:
+def _worker(worker: Worker, runs: list[Running], now: float) -> dict[str, Any]:
     return {
-        "worker_id": member.id,
-        "name": member.said.name,
-        "is_local": member.id.startswith(f"{LOCAL}-"),
-        "is_heard": now - member.seen_at < HEARD_S,
-        "last_seen_at": when(member.seen_at),
-        "slots": member.said.slots,
-        "engines": member.said.engines,
-        "labels": member.said.labels,
+        "worker_id": worker.id,
+        "name": worker.said.name,
+        "is_local": worker.id.startswith(f"{LOCAL}-"),
+        "is_heard": now - worker.seen_at < HEARD_S,
+        "is_draining": worker.drain_wish,
+        "last_seen_at": when(worker.seen_at),
+        "registered_at": when(worker.registered_at),
+        "gateway": worker.gateway,
+        "release": worker.said.release,
+        "slots": worker.said.slots,
+        "busy": sum(each.started_at is not None for each in runs),
+        "memory_mb": worker.said.memory_mb or None,
+        "engines": worker.said.engines,
+        "labels": worker.said.labels,
         "running": [_run(each) for each in runs],
     }
 
 
 def _unknown(worker_id: str, runs: list[Running]) -> dict[str, Any]:
-    """A worker that registered with an earlier gateway and still holds leases."""
+    """A worker that is not recorded any more and still holds leases."""
     return {
         "worker_id": worker_id,
         "name": "",
         "is_local": worker_id.startswith(f"{LOCAL}-"),
         "is_heard": False,
+        "is_draining": False,
         "last_seen_at": None,
+        "registered_at": None,
+        "gateway": "",
+        "release": "",
         "slots": None,
+        "busy": sum(each.started_at is not None for each in runs),
+        "memory_mb": None,
         "engines": [],
         "labels": {},
         "running": [_run(each) for each in runs],

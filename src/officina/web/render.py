@@ -50,7 +50,7 @@ def error(problem: OfficinaError, headers: Mapping[str, str] | None = None) -> A
     body: dict[str, Any] = {"error_code": problem.code, "error_message": text, "message": text}
     if problem.detail:
         body["detail"] = problem.detail
-    extra = dict(headers or {})
+    extra = {**problem.headers, **(headers or {})}
     if problem.retry_after is not None:
         extra["Retry-After"] = str(problem.retry_after)
     if isinstance(problem, BadKey):

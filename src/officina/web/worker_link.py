@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeVar, cast
 
 import msgspec
 from starlette.responses import StreamingResponse
 
 from officina.catalog import Entry
+from officina.crew import Crew
 from officina.errors import (
     RUN_ERRORS,
     CallerError,
@@ -18,21 +20,22 @@ from officina.errors import (
     LeaseLost,
     Problem,
     UnknownFile,
-    UnknownWorker,
 )
 from officina.job import FILE_ID, Lease, LeaseRef, Outcome, Output, Renewal, new_secret, output_key
 from officina.keyring import LOCAL
 from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, Registered, Renew, Warm, Work
 from officina.picture import TYPES, sniff
-from officina.queue.protocol import Taker
+from officina.queue.protocol import Taker, Worker
 from officina.readiness import stands_in
-from officina.service import Gateway, Member
+from officina.service import Gateway
 from officina.store import Served
 from officina.web.call import Call
 from officina.web.chunks import opened, peek
 from officina.web.render import Answer, json
 
 MAX_OUTPUT_BYTES = 256 * 2**20
+WARM_MOMENT_S = 0.1
+"""So long an idle worker leaves a job to another one that waits here with the job's model loaded."""
 LONGEST_CLAIM_S = 25.0
 """How long a claim or renewal waits at most; below the idle limits of common proxies."""
 SMALL_BYTES = 256 * 1024
@@ -51,7 +54,7 @@ async def register(call: Call) -> Answer:
             "bring both to the same release."
         )
     worker_id = f"{'local' if key.id == LOCAL else 'worker'}-{new_secret()}"
-    call.gateway.members[worker_id] = Member(worker_id, said, time.time())
+    await call.gateway.crew.greet(Worker(worker_id, said))
     return json(
         Registered(
             worker_id=worker_id,
@@ -68,37 +71,69 @@ async def claim(call: Call) -> Answer:
     """Lease jobs; waits for some, at most `wait_s`."""
     await call.key("worker")
     asked = await call.read(Claim)
-    _known(call, asked.worker_id)
-    _seen(call, asked.worker_id)
-    call.gateway.members[asked.worker_id].claimed = True
-    taker = Taker(asked.worker_id, asked.nonce, max(1, min(asked.n, 64)), asked.idle)
-    async with call.listening(*(f"model:{each}" for each in call.gateway.served_by(asked.engines))) as waiter:
+    crew = call.gateway.crew
+    worker = await crew.hear(asked.worker_id, claiming=True)
+    taker = Taker(worker.id, asked.nonce, max(1, min(asked.n, 64)), asked.idle)
+    models = (f"model:{each}" for each in call.gateway.served_by(asked.engines))
+    async with call.listening(f"worker:{worker.id}", *models) as waiter:
 
-        async def leases() -> list[Lease]:
+        async def found() -> Claimed | None:
             if call.gateway.stopping:
-                return []
-            wants = call.gateway.wants(asked.engines, asked.warm)
-            return list(await call.gateway.queue.claim(taker, wants))
+                return None
+            if crew.drains(worker.id):
+                return Claimed(drain=True)
+            leases = await _lease(call.gateway, worker, taker, asked)
+            return Claimed(tuple(_work(call, lease) for lease in leases)) if leases else None
 
-        got: list[Lease] = await waiter.until(leases, min(asked.wait_s, LONGEST_CLAIM_S)) or []
-    return json(Claimed(tuple(_work(call, lease) for lease in got)))
+        with _waiting_warm(crew, asked):
+            got: Claimed | None = await waiter.until(found, min(asked.wait_s, LONGEST_CLAIM_S))
+    return json(got or Claimed())
+
+
+async def _lease(gateway: Gateway, worker: Worker, taker: Taker, asked: Claim) -> Sequence[Lease]:
+    """Claim; what is loaded on another worker that waits here is left to that one for a moment."""
+    wants = gateway.wants(asked.engines, asked.warm, worker.said.labels)
+    first = [want for want in wants if want.warm or not gateway.crew.idle_warm[want.model]]
+    leases = await gateway.queue.claim(taker, first)
+    if leases or len(first) == len(wants):
+        return leases
+    await asyncio.sleep(WARM_MOMENT_S)
+    return [] if gateway.stopping else await gateway.queue.claim(taker, wants)
+
+
+@contextlib.contextmanager
+def _waiting_warm(crew: Crew, asked: Claim) -> Iterator[None]:
+    """Count a worker as waiting with these models loaded."""
+    models = asked.warm if asked.idle else ()
+    crew.idle_warm.update(models)
+    try:
+        yield
+    finally:
+        crew.idle_warm.subtract(models)
 
 
 async def renew(call: Call) -> Answer:
     """Extend leases and take news; with `wait_s`, waits for a stop wish."""
     await call.key("worker")
     asked = await call.read(Renew)
-    _seen(call, asked.worker_id)
+    crew = call.gateway.crew
+    known = crew.get(asked.worker_id)
+    if known is not None:
+        crew.saw(known)
+
+    def drains() -> bool:
+        return crew.drains(asked.worker_id) and not asked.draining
+
     async with call.listening(f"worker:{asked.worker_id}") as waiter:
         renewal = await call.gateway.queue.renew(asked.worker_id, asked.news)
-        if not renewal.lost and not renewal.stop and asked.wait_s > 0:
+        if not renewal.lost and not renewal.stop and not drains() and asked.wait_s > 0:
 
             async def wishes() -> Renewal | None:
                 found = await call.gateway.queue.renew(asked.worker_id, ())
-                return found if found.stop else None
+                return found if found.stop or drains() else None
 
             renewal = await waiter.until(wishes, min(asked.wait_s, LONGEST_CLAIM_S)) or renewal
-    return json(renewal)
+    return json(msgspec.structs.replace(renewal, drain=crew.drains(asked.worker_id)))
 
 
 async def hand_back(call: Call) -> Answer:
@@ -184,7 +219,7 @@ def _judged(gateway: Gateway, lease: Lease, outcome: Outcome) -> Outcome:
         return outcome
     gateway.outages.note(lease.model, lease.engine, outcome.failure.message)
     bound = bool(lease.memo) and not gateway.settings.fall_over_paid
-    if bound or not stands_in(entry.model, gateway.outages, gateway.offered(), lease.engine):
+    if bound or not stands_in(entry.model, gateway.outages, gateway.offered(entry.model), lease.engine):
         return outcome
     return msgspec.structs.replace(outcome, retry=True, forget=True)
 
@@ -232,15 +267,3 @@ def _cost(entry: Entry, outcome: Outcome) -> float:
     if not price.base_usd:
         return max(outcome.charged_usd or 0.0, 0.0)
     return round(price.base_usd * (len(outcome.outputs) if price.unit == "output" else outcome.run_s), 6)
-
-
-def _seen(call: Call, worker_id: str) -> None:
-    member = call.gateway.members.get(worker_id)
-    if member is not None:
-        member.seen_at = time.time()
-
-
-def _known(call: Call, worker_id: str) -> None:
-    """Let a worker that outlived its gateway say hello again, and hear the terms of today."""
-    if worker_id not in call.gateway.members:
-        raise UnknownWorker

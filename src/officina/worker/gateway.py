@@ -111,9 +111,9 @@ class Gateway:
         """Ask for work; the same nonce again gives the same leases."""
         return await self._call("claim", claim, Claimed)
 
-    async def renew(self, news: Sequence[News], wait_s: float = 0.0) -> Renewal:
-        """Extend leases and pass on news; with `wait_s`, wait so long for a stop wish."""
-        return await self._call("renew", Renew("", tuple(news), wait_s), Renewal)
+    async def renew(self, news: Sequence[News], wait_s: float = 0.0, *, draining: bool = False) -> Renewal:
+        """Extend leases and pass on news; with `wait_s`, wait so long for a stop wish, or one to drain."""
+        return await self._call("renew", Renew("", tuple(news), wait_s, draining), Renewal)
 
     async def hand_back(self, leases: Sequence[LeaseRef]) -> None:
         """Give leases up without counting their attempt."""

@@ -110,6 +110,8 @@ class Leases:
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._posting = asyncio.Lock()
+        self.drain = asyncio.Event()
+        """Set once the gateway has said that this worker shall finish what it runs, and end."""
 
     def __iter__(self) -> Iterator[Held]:
         return iter(tuple(self._held.values()))
@@ -181,11 +183,13 @@ class Leases:
     async def _renew(self, news: Sequence[News], wait_s: float = 0.0) -> bool:
         """Renew, and heed the answer; tells whether it said anything new."""
         try:
-            renewal = await self._gateway.renew(news, wait_s)
+            renewal = await self._gateway.renew(news, wait_s, draining=self.drain.is_set())
         except LinkRefused as error:
             log.warning("renewal.refused", message=error.message)
             await asyncio.sleep(_REFUSED_PAUSE_S)
             return False
+        if renewal.drain:
+            self.drain.set()
         return self._heed(news, renewal)
 
     def _heed(self, news: Sequence[News], renewal: Renewal) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,13 @@ import msgspec
 import structlog
 import uvloop
 
-from officina import engines, logs
+from officina import __version__, engines, logs
 from officina.child.lifeline import end_with_parent
 from officina.errors import OperatorError
 from officina.fetch.fetcher import Fetcher
 from officina.job import new_secret
 from officina.link import Claim, Register, Work
+from officina.model import read_label
 from officina.settings import worker_key
 from officina.worker.attempt import Attempt, Tools
 from officina.worker.gateway import Gateway, KeyRefused, LinkRefused
@@ -65,6 +66,7 @@ class WorkerOptions:
     terms: SlotTerms = SlotTerms()
     temp: Path | None = None
     allow_http: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def hello(self) -> Register:
         """What the worker says of itself.
@@ -74,7 +76,14 @@ class WorkerOptions:
         """
         self._check()
         chosen = engines.check(self.engines) or engines.available()
-        return Register(self.name or socket.gethostname(), chosen, self.slots)
+        return Register(
+            self.name or socket.gethostname(),
+            chosen,
+            self.slots,
+            labels=dict(self.labels),
+            memory_mb=_memory_mb(),
+            release=__version__,
+        )
 
     def _check(self) -> None:
         url = urlsplit(self.gateway)
@@ -94,6 +103,14 @@ class WorkerOptions:
             raise OperatorError(f"A worker needs at least one slot, not {self.slots}.")
 
 
+def _memory_mb() -> int:
+    """Main memory of this machine in MiB; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    except (ValueError, OSError):
+        return 0
+
+
 class Worker:
     """A registered worker: its slots, its leases, and the loop that claims."""
 
@@ -107,12 +124,12 @@ class Worker:
         self._asking: Claim | None = None
 
     async def serve(self, stop: asyncio.Event, hurry: asyncio.Event) -> None:
-        """Work until `stop`; whatever part of the worker breaks down, all of it ends."""
+        """Work until `stop`, or a gateway's word to drain; whatever part breaks down, all of it ends."""
         try:
             async with self._tasks as tasks:
                 claiming = tasks.create_task(self._claim_forever())
                 keeping = tasks.create_task(self._tools.leases.keep())
-                await stop.wait()
+                await _either(stop, self._tools.leases.drain)
                 log.info("worker.stopping", running=len(self._attempts), hurry=hurry.is_set())
                 claiming.cancel()
                 await self._drain(hurry)
@@ -143,10 +160,10 @@ class Worker:
             for work in claimed.work:
                 self._accept(work)
             self._asking = None
+            if claimed.drain:
+                self._tools.leases.drain.set()
             if claimed.work and not self._seats.idle:
-                await asyncio.sleep(
-                    _AHEAD_PAUSE_S
-                )  # what begins now is in more of a hurry than what comes next
+                await asyncio.sleep(_AHEAD_PAUSE_S)  # what begins now is in more of a hurry
             elif not claimed.work and clock() - asked_at < _TOO_SOON_S:
                 await asyncio.sleep(_TOO_SOON_S)  # a gateway that is stopping does not let claims wait
 
@@ -252,6 +269,16 @@ async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Answer]) -> A
     return asking.result()
 
 
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    """Wait until one of two is set."""
+    waits = [asyncio.create_task(each.wait()) for each in (one, other)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 def _first(group: BaseExceptionGroup[OperatorError]) -> OperatorError:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
@@ -304,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--child-idle", type=float, default=600.0, help="an engine unused for so long is ended (%(default)s)")
     add("--load-limit", type=float, default=600.0, help="seconds an engine may take to load (%(default)s)")
+    add("--label", action="append", default=[], metavar="NAME=VALUE", help="what models can ask for")
     add("--temp", type=Path, help="folder for inputs and outputs of running jobs")
     add("--allow-http", action="store_true", help="allow plain http to another machine")
     add("--log-format", choices=("auto", "console", "json"), default="auto", help="how to log (%(default)s)")
@@ -323,6 +351,7 @@ def _options(given: argparse.Namespace) -> WorkerOptions:
         terms=SlotTerms(load_s=given.load_limit, child_idle_s=given.child_idle),
         temp=given.temp,
         allow_http=given.allow_http,
+        labels=dict(read_label(each) for each in given.label),
     )
 
 

@@ -21,8 +21,9 @@ SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started
 SELECT input FROM jobs WHERE id = ?
 
 -- name: insert_job
-INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words)
-VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)
+INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words,
+                  most_outputs, most_usd)
+VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)
 
 -- name: pin
 INSERT INTO pins (job_id, name) VALUES (?, ?)
@@ -36,9 +37,29 @@ ON CONFLICT (key_id, name) DO UPDATE
    SET digest = excluded.digest, job_id = excluded.job_id, created_at = excluded.created_at
 
 -- name: head
-SELECT seq, created_at, tag FROM jobs
+SELECT seq, created_at, tag, key_id FROM jobs
  WHERE model = ? AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT 1
 
+-- name: open_among_first
+SELECT seq, created_at, tag, key_id FROM (
+  SELECT seq, created_at, tag, key_id FROM jobs
+   WHERE model = ? AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT 64)
+ WHERE key_id NOT IN (SELECT value FROM json_each(?)) ORDER BY tag, seq LIMIT 1
+
+-- name: open_by_key
+-- From each key that waits to the next one, a probe each; then the first job of each that is not full.
+WITH RECURSIVE waiting (key_id) AS (
+  SELECT min(key_id) FROM jobs WHERE model = ?1 AND state = 'queued' AND run_at IS NULL
+  UNION ALL
+  SELECT (SELECT min(key_id) FROM jobs
+           WHERE model = ?1 AND state = 'queued' AND run_at IS NULL AND key_id > waiting.key_id)
+    FROM waiting WHERE key_id IS NOT NULL)
+SELECT head.seq, head.created_at, head.tag, head.key_id
+  FROM waiting CROSS JOIN jobs AS head
+    ON head.seq = (SELECT seq FROM jobs WHERE model = ?1 AND key_id = waiting.key_id AND state = 'queued'
+                      AND run_at IS NULL ORDER BY tag, seq LIMIT 1)
+ WHERE waiting.key_id IS NOT NULL AND waiting.key_id NOT IN (SELECT value FROM json_each(?2))
+ ORDER BY head.tag, head.seq LIMIT 1
 -- name: claimed_before
 SELECT id, token, attempts, model, engine, input, started_at IS NOT NULL, memo FROM jobs
  WHERE worker = ? AND state = 'running' AND nonce = ? ORDER BY tag, seq
@@ -80,7 +101,8 @@ INSERT INTO events (job_id, n, kind, at, data) VALUES (?, ?, ?, ?, ?)
 SELECT n, kind, at, data FROM events WHERE job_id = ? AND n > ? ORDER BY n
 
 -- name: lease_row
-SELECT id, state, token, attempts, max_attempts, stop_wish, model, key_id, history, notes
+SELECT id, state, token, attempts, max_attempts, stop_wish, model, key_id, history, notes, most_outputs,
+       most_usd
   FROM jobs WHERE id = ?
 
 -- name: end
@@ -167,6 +189,9 @@ RETURNING store_key
 -- name: old_idempotency
 DELETE FROM idempotency WHERE created_at < ?
 
+-- name: old_rates
+DELETE FROM rates WHERE due_at < ?
+
 -- name: old_clocks
 DELETE FROM clocks WHERE key_id <> '' AND tag <= (
   SELECT v.tag FROM clocks AS v WHERE v.model = clocks.model AND v.key_id = '' AND v.level = 0)
@@ -179,6 +204,9 @@ SELECT model, key_id, count(*) FROM jobs WHERE state = 'queued' GROUP BY model, 
 
 -- name: running_counts
 SELECT model, count(*) FROM jobs WHERE state = 'running' GROUP BY model
+
+-- name: running_by_key
+SELECT model, key_id, count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' GROUP BY model, key_id
 
 -- name: oldest
 SELECT created_at FROM jobs WHERE model = ? AND state = 'queued' ORDER BY seq LIMIT 1
@@ -208,19 +236,28 @@ ON CONFLICT (day, model, key_id) DO UPDATE
 SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
   FROM usage WHERE day >= ? AND day <= ? AND (?3 IS NULL OR key_id = ?3) ORDER BY day, model, key_id
 
+-- name: used_on
+SELECT coalesce(sum(outputs), 0), total(cost_usd) FROM usage INDEXED BY usage_of_key WHERE key_id = ? AND day = ?
+
+-- name: limits
+SELECT limits FROM keys WHERE id = ?
+
+-- name: change_key
+UPDATE keys SET name = ?, weight = ?, limits = ? WHERE id = ?
+
 -- name: add_key
-INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: key_by_hash
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
   FROM keys WHERE digest = ?
 
 -- name: key
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight FROM keys WHERE id = ?
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits FROM keys WHERE id = ?
 
 -- name: keys
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
   FROM keys ORDER BY created_at, id
 
 -- name: revoke_key
@@ -233,7 +270,8 @@ UPDATE keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?
 INSERT INTO sessions (digest, key_id, created_at, expires_at) VALUES (?, ?, ?, ?)
 
 -- name: key_by_session
-SELECT k.id, k.name, k.digest, k.scopes, k.created_at, k.hint, k.last_used_at, k.revoked_at, k.weight
+SELECT k.id, k.name, k.digest, k.scopes, k.created_at, k.hint, k.last_used_at, k.revoked_at, k.weight,
+       k.limits
   FROM sessions AS s JOIN keys AS k ON k.id = s.key_id WHERE s.digest = ? AND s.expires_at > ?
 
 -- name: end_session
@@ -244,3 +282,24 @@ DELETE FROM sessions WHERE key_id = ? RETURNING digest
 
 -- name: old_sessions
 DELETE FROM sessions WHERE expires_at <= ?
+
+-- name: add_worker
+INSERT INTO workers (id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: workers
+SELECT id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+  FROM workers ORDER BY registered_at, id
+
+-- name: worker_seen
+UPDATE workers SET seen_at = ?, gateway = ?, is_claiming = ? WHERE id = ?
+
+-- name: wish_drain
+UPDATE workers SET drain_wish = 1 WHERE id = ?
+RETURNING id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+
+-- name: forget_workers
+DELETE FROM workers WHERE id >= ? AND id < ?
+
+-- name: old_workers
+DELETE FROM workers WHERE seen_at < ?

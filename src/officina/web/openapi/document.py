@@ -66,6 +66,7 @@ PATHS: Mapping[str, tuple[str, dict[str, Any]]] = {
                  {"type": "string", "pattern": f"^{_SEGMENT}(/{_SEGMENT}){{1,4}}$"}),
     "request_id": ("The one that submit gave.", {"type": "string", "pattern": f"^{_ID}$"}),
     "key_id": ("The `id` of a key.", {"type": "string", "pattern": f"^{_ID}$"}),
+    "worker_id": ("The id of the worker.", {"type": "string"}),
     "job_id": ("The job of the lease.", {"type": "string", "pattern": f"^{_ID}$"}),
     "n": ("Which output; counts from 0.", {"type": "integer", "minimum": 0, "maximum": 999}),
     "name": ("The name of the file.", {"type": "string", "pattern": r"^[A-Za-z0-9_.-]+$"}),

@@ -56,13 +56,18 @@ SUBMIT = Operation(
         said(
             s.Submitted,
             "Queued.",
-            headers={"Idempotent-Replayed": "`true` when an earlier answer was repeated."},
+            headers={
+                "Idempotent-Replayed": "`true` when an earlier answer was repeated.",
+                "RateLimit-Limit": "How many submits the key may make at once, if its rate is limited.",
+                "RateLimit-Remaining": "How many of them are left.",
+                "RateLimit-Reset": "Seconds until all of them are.",
+            },
             follow_ups=True,
         ),
     ),
     errors=(
         e.CallerError, e.MalformedId, e.UnknownModel, e.IdempotencyConflict, e.TooLarge, e.InvalidInput,
-        e.QueueFull, e.NotReady, e.DiskFull,
+        e.QueueFull, e.RateLimited, e.BudgetSpent, e.NotReady, e.DiskFull,
     ),
 )  # fmt: skip
 

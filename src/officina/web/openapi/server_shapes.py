@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from officina.keys import Scope
+from officina.keys import KeyLimits, Scope
 from officina.web.openapi.shapes import Amount, Count, Day, RequestId, Shape, Time
 
 
@@ -19,16 +19,46 @@ class Key(Shape):
     scopes: list[Scope]
     hint: str
     weight: float
+    limits: KeyLimits
     created_at: Time
     last_used_at: Time | None
     revoked_at: Time | None
-    key: Annotated[str | UnsetType, Meta(description="The secret, told this once.")] = UNSET
+
+
+class MadeKey(Key):
+    """A key that was just made."""
+
+    key: Annotated[str, Meta(description="The secret, told this once.")]
+
+
+class Use(Shape):
+    """What a key takes now and has taken today, UTC; `held_…` is for what waits and runs, at its most."""
+
+    waiting: Count
+    running: Count
+    outputs_today: Count
+    cost_usd_today: Amount
+    held_outputs: Count
+    held_usd: Amount
+    submits_left: Annotated[int | None, Meta(description="At once; `null` without a limit on the rate.")]
+
+
+class KeyInUse(Key):
+    """A key, and what it takes."""
+
+    use: Use
+
+
+class OneKey(KeyInUse):
+    """A key, what it takes, and the limits that hold for it: its own, else those of the settings."""
+
+    limits_in_force: KeyLimits
 
 
 class Keys(Shape):
     """Every key, oldest first."""
 
-    keys: list[Key]
+    keys: list[KeyInUse]
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -37,6 +67,17 @@ class NewKey(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(pattern=r"\S", description="Up to 100 characters are kept.")]
     scopes: Annotated[list[Scope], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["caller"])
     weight: Annotated[float, Meta(ge=0.01, le=100, description="Its share relative to others.")] = 1.0
+    limits: KeyLimits = KeyLimits()
+
+
+class ChangedKey(msgspec.Struct, frozen=True):
+    """What is to be changed of a key; what is left out stays."""
+
+    name: Annotated[str, Meta(pattern=r"\S")] | UnsetType = UNSET
+    weight: Annotated[float, Meta(ge=0.01, le=100)] | UnsetType = UNSET
+    limits: (
+        Annotated[KeyLimits, Meta(description="Those named; `null`: as the settings say.")] | UnsetType
+    ) = UNSET
 
 
 class UsageSum(Shape):
@@ -112,14 +153,20 @@ class WorkerRun(Shape):
 
 
 class Worker(Shape):
-    """A worker; of one that registered with an earlier start of the gateway, only what it holds is known."""
+    """A worker since its last start; of one that is not recorded any more, only what it holds is known."""
 
     worker_id: str
     name: str
     is_local: bool
     is_heard: Annotated[bool, Meta(description="In the last minute.")]
+    is_draining: Annotated[bool, Meta(description="Wished to finish what it runs, and end.")]
     last_seen_at: Time | None
+    registered_at: Time | None
+    gateway: Annotated[str, Meta(description="The gateway that it last talked to.")]
+    release: str
     slots: int | None
+    busy: Annotated[int, Meta(ge=0, description="Slots that run something.")]
+    memory_mb: int | None
     engines: list[str]
     labels: dict[str, str]
     running: list[WorkerRun]

@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from officina.keys import Key
 from officina.queue.protocol import Usage
+from officina.service import usual_limits
 from officina.web.render import Answer
 from officina.web.site.locale import Locale
 from officina.web.site.page import Page
@@ -60,7 +62,22 @@ async def show(page: Page) -> Answer:
         models=_largest(_sums(rows, lambda row: row.model), page.locale),
         keys=_largest(_sums(rows, lambda row: row.key_id), page.locale) if key.owner is None else (),
         names=names,
+        left=await _left(page, key),
     )
+
+
+async def _left(page: Page, key: Key) -> list[tuple[str, str]]:
+    """What the reader's budgets leave for today: the name of each and what is left, as it is shown."""
+    gateway = page.call.gateway
+    use = (await gateway.queue.use([key.id]))[key.id]
+    limits = key.limits.over(usual_limits(gateway.settings))
+    left: list[tuple[str, str]] = []
+    if limits.daily_outputs is not None:
+        outputs = max(0, limits.daily_outputs - use.outputs - use.held_outputs)
+        left.append(("left_outputs", page.locale.number(outputs)))
+    if limits.daily_usd is not None:
+        left.append(("left_usd", page.locale.money(max(0.0, limits.daily_usd - use.cost_usd - use.held_usd))))
+    return left
 
 
 def _sums(rows: Sequence[Usage], place: Callable[[Usage], str]) -> dict[str, Figures]:

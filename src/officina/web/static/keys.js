@@ -1,4 +1,4 @@
-// Keys: make one, show its secret once, revoke one.
+// Keys: make one, show its secret once, change what it may take, revoke one.
 
 import { call } from "./api.js";
 import { all, announce, find } from "./dom.js";
@@ -6,6 +6,16 @@ import { t } from "./text.js";
 
 const form = find("#new-key");
 const sure = find("#sure");
+const limit = find("#limit");
+const LIMITS = ["rate_per_min", "burst", "max_waiting", "max_running", "daily_outputs", "daily_usd"];
+
+/** The limits in a form; an empty field is null. */
+function limits(within) {
+  return Object.fromEntries(LIMITS.map((name) => {
+    const { value } = find(`[name=${name}]`, within);
+    return [name, value === "" ? null : Number(value)];
+  }));
+}
 
 function complain(within, problem) {
   const place = find(".problem", within);
@@ -17,7 +27,7 @@ async function create(event) {
   event.preventDefault();
   const scopes = all("[name=scope]:checked", form).map((box) => box.value);
   try {
-    const made = await call("POST", "/v1/keys", { name: form.elements.name.value, scopes });
+    const made = await call("POST", "/v1/keys", { name: form.elements.name.value, scopes, limits: limits(form) });
     find("#secret").textContent = made.key;
     const shown = find("#made");
     shown.addEventListener("close", () => location.reload());
@@ -25,6 +35,17 @@ async function create(event) {
     announce(t("keys.made"));
   } catch (problem) {
     complain(form, problem);
+  }
+}
+
+async function change(event) {
+  if (event.submitter?.value !== "yes") return;
+  event.preventDefault();
+  try {
+    await call("PATCH", `/v1/keys/${limit.dataset.id}`, { limits: limits(limit) });
+    location.reload();
+  } catch (problem) {
+    complain(limit, problem);
   }
 }
 
@@ -43,6 +64,18 @@ async function revoke(event) {
 form.hidden = false;
 form.addEventListener("submit", create);
 find("form", sure).addEventListener("submit", revoke);
+find("form", limit).addEventListener("submit", change);
+for (const button of all(".limit")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    limit.dataset.id = button.dataset.id;
+    find(".name", limit).textContent = button.dataset.name;
+    find(".problem", limit).hidden = true;
+    const own = JSON.parse(button.dataset.limits);
+    for (const name of LIMITS) find(`[name=${name}]`, limit).value = own[name] ?? "";
+    limit.showModal();
+  });
+}
 for (const button of all(".revoke")) {
   button.hidden = false;
   button.addEventListener("click", () => {

@@ -1,6 +1,7 @@
 // Operate: queue and workers as they are now, every two seconds while somebody looks.
 
 import { call } from "./api.js";
+import { confirmed } from "./confirm.js";
 import { find, make } from "./dom.js";
 import { duration, number, t } from "./text.js";
 
@@ -27,10 +28,15 @@ function worker(said) {
   const dots = Array.from({ length: slots }, (_, n) => make("span", { class: n < busy ? "slot busy" : "slot" }));
   const runs = said.running.map((run) => make("p", { class: "small" }, make("code", {}, run.model_id),
     make("br"), make("code", { class: "id" }, run.request_id)));
+  const draining = said.is_draining ? [" ", make("span", { class: "badge bare" }, t("operate.draining"))] : [];
+  const labels = Object.entries(said.labels).map(([name, value]) => ` · ${name}=${value}`).join("");
+  const button = said.is_heard && !said.is_draining
+    ? [make("p", {}, make("button", { type: "button", class: "plain", "data-drain": said.worker_id }, t("operate.drain")))]
+    : [];
   return make("li", { class: "panel" },
-    make("p", { class: "row" }, heard, " ", make("strong", {}, said.name || said.worker_id), ...local),
+    make("p", { class: "row" }, heard, ...draining, " ", make("strong", {}, said.name || said.worker_id), ...local),
     make("p", { class: "slots", role: "img", "aria-label": words }, ...dots),
-    make("p", { class: "quiet" }, `${words} · ${said.engines.join(", ")}`), ...runs);
+    make("p", { class: "quiet" }, `${words} · ${said.engines.join(", ")}${labels}`), ...runs, ...button);
 }
 
 async function refresh() {
@@ -43,9 +49,18 @@ async function refresh() {
   find("#workers").replaceChildren(...(workers.length ? workers.map(worker) : [none]));
 }
 
+async function drain(event) {
+  const id = event.target.dataset.drain;
+  if (!id || !await confirmed(t("operate.drain_sure"), t("operate.drain"))) return;
+  await call("POST", `/v1/workers/${id}/drain`).catch(() => {}); // the list shows whether it was heard
+  await refresh().catch(() => {});
+}
+
 async function watch() {
   if (!document.hidden) await refresh().catch(() => {}); // the next look may find the server again
   setTimeout(watch, EVERY_MS);
 }
 
+find("#workers").addEventListener("click", drain);
+refresh().catch(() => {}); // the buttons need scripts
 setTimeout(watch, EVERY_MS);
