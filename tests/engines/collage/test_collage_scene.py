@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from officina.engines.collage.album import Album
 from officina.engines.collage.bench import Bench
@@ -16,6 +16,7 @@ from officina.engines.collage.operations.compose import compose
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene.ground import looks_rippled
 from officina.engines.collage.scene.sun import light_of
 from officina.errors import RunError
 
@@ -106,6 +107,21 @@ def test_what_the_pictures_do_not_show_is_refused(
 def test_who_would_walk_on_water_is_refused(boat: Path, nets: Nets) -> None:
     with pytest.raises(CannotDo, match="stand on the water"):
         compose(Compose((CUP,), "front", BOAT), bench_of([COFFEE, boat], nets))
+
+
+@pytest.mark.parametrize("dark", [(30, 30, 32), (48, 32, 12)], ids=["grey", "brown"])
+def test_water_need_not_be_blue(boat: Path, tmp_path: Path, nets: Nets, dark: tuple[int, int, int]) -> None:
+    path = tmp_path / "dull.png"
+    light = tuple(level + 190 for level in dark)
+    with Image.open(boat) as opened:
+        ImageOps.colorize(opened.convert("L"), dark, light).save(path)
+    with pytest.raises(CannotDo, match="stand on the water"):
+        compose(Compose((CUP,), "front", BOAT), bench_of([COFFEE, path], nets))
+
+
+def test_rough_ground_is_no_water() -> None:
+    ground = np.random.default_rng(3).normal(120, 25, (60, 800, 3)).clip(0, 255).astype(np.uint8)
+    assert not looks_rippled(ground)
 
 
 def test_variants_differ_in_much(portrait: Path, meadow: Path, nets: Nets) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -137,15 +138,17 @@ class Album:
         self._pictures: dict[int, Picture] = {}
         self._looks: dict[int, Look] = {}
         self._found: dict[object, Any] = {}
+        self._reading = Lock()
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def picture(self, index: int) -> Picture:
         """The pixels of a picture; the last three are kept."""
-        if index not in self._pictures:
-            self._keep(index, read(self._paths[index], index, self._longest))
-        return self._pictures[index]
+        with self._reading:
+            if index not in self._pictures:
+                self._keep(index, read(self._paths[index], index, self._longest))
+            return self._pictures[index]
 
     def _keep(self, index: int, picture: Picture) -> None:
         while len(self._pictures) >= 3:

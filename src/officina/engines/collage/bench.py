@@ -12,7 +12,7 @@ from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.subject.cutout import Hint, bounds, cut_out, subject_alpha
+from officina.engines.collage.subject.cutout import Hint, bounds, cut_edges, subject_alpha
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,7 @@ class Bench:
         )
         if alpha is None:
             raise CannotDo("nothing in the picture stands out clearly enough to be cut out")
-        cut = cut_out(Picture(canvas.picture.pixels, alpha), alpha)
-        anchor = Anchor(cut.cut_left, cut.cut_top, cut.cut_right, cut.cut_bottom)
-        return replace(canvas, subject=alpha, keep=bounds(alpha), anchor=anchor)
+        return replace(canvas, subject=alpha, keep=bounds(alpha), anchor=cut_edges(alpha))
 
 
 def _anchor_of(look: Look) -> Anchor:

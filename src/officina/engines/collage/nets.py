@@ -6,17 +6,20 @@ NanoDet finds things of 80 kinds, U²-Netp finds what stands out, Real-ESRGAN's 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from officina.engines.collage.box import Box
 from officina.engines.collage.raster import Floats, Mask, Pixels, resized
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 WEIGHTS = Path(__file__).parent / "weights"
 DETECTOR_FILE = "nanodet-coco80-416-fp16w.onnx"
@@ -56,18 +59,23 @@ class Detection:
 
 
 class Nets:
-    """All nets, each loaded at its first use."""
+    """All nets, each loaded at its first use; the two that look at pictures already in the background."""
+
+    def __init__(self) -> None:
+        background = ThreadPoolExecutor(1, thread_name_prefix="collage-nets")
+        self._looking = background.submit(lambda: (_session(SALIENCY_FILE), _session(DETECTOR_FILE)))
+        background.shutdown(wait=False)
+
+    @property
+    def _detector(self) -> InferenceSession:
+        return self._looking.result()[1]
+
+    @property
+    def _saliency(self) -> InferenceSession:
+        return self._looking.result()[0]
 
     @cached_property
-    def _detector(self) -> onnxruntime.InferenceSession:
-        return _session(DETECTOR_FILE)
-
-    @cached_property
-    def _saliency(self) -> onnxruntime.InferenceSession:
-        return _session(SALIENCY_FILE)
-
-    @cached_property
-    def _enlargers(self) -> dict[int, onnxruntime.InferenceSession]:
+    def _enlargers(self) -> dict[int, InferenceSession]:
         return {}
 
     def enlarged(self, pixels: Pixels, times: int) -> Pixels:
@@ -101,7 +109,9 @@ class Nets:
         return np.clip(enlarged, 0, 255).astype(np.uint8)
 
 
-def _session(file: str) -> onnxruntime.InferenceSession:
+def _session(file: str) -> InferenceSession:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     # The arena keeps the peak of every run forever: several hundred MB that an idle process has no use for.
     options.enable_cpu_mem_arena = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from officina.engines.collage.bench import Bench, Canvas
@@ -54,8 +55,7 @@ def compose(operation: Compose, bench: Bench) -> Canvas:
     bench.album.look_at_all(bench.step)
     part = _parted(operation, bench)
     bench.step("looking at the scene")
-    stage = _stage(bench, part)
-    figures = _figures(bench, part)
+    stage, figures = _staged(bench, part)
     cover, spots = _placed(bench, part, stage, figures)
     view = view_of(stage, spots, bench.size, bench.variant)
     bench.step("placing the subject")
@@ -84,6 +84,18 @@ def _parted(operation: Compose, bench: Bench) -> _Part:
         return _Part(replace(operation, subjects=subjects, target=target), others, pictures[host])
     roles = cast(bench.album, subjects, target)
     return _Part(replace(operation, subjects=subjects), roles.subjects, roles.scene)
+
+
+def _staged(bench: Bench, part: _Part) -> tuple[Stage, tuple[Figure, ...]]:
+    """The scene's closer look shares the cores with the cutting out; what is wrong with it is told first."""
+    with ThreadPoolExecutor(1) as pool:
+        looked = pool.submit(_stage, bench, part)
+        try:
+            figures = _figures(bench, part)
+        except CannotDo:
+            looked.result()
+            raise
+        return looked.result(), figures
 
 
 def _figures(bench: Bench, part: _Part) -> tuple[Figure, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size
@@ -11,7 +13,6 @@ from officina.engines.collage.operations.flip import mirrored
 from officina.engines.collage.paint.sheet import at_size
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import RemoveBackground
-from officina.engines.collage.raster import shares
 from officina.engines.collage.subject.matting import foreground
 
 
@@ -32,8 +33,9 @@ def alone(canvas: Canvas) -> Canvas:
         int(v) for v in (canvas.keep.left, canvas.keep.top, canvas.keep.right, canvas.keep.bottom)
     )
     pixels = canvas.picture.pixels.copy()
-    part = shares(canvas.subject[top:bottom, left:right])
-    pixels[top:bottom, left:right] = foreground(pixels[top:bottom, left:right], part)
+    part = np.ascontiguousarray(canvas.subject[top:bottom, left:right])
+    within = np.ascontiguousarray(pixels[top:bottom, left:right])
+    pixels[top:bottom, left:right] = foreground(within, part)
     return replace(canvas, picture=Picture(pixels, canvas.subject))
 
 

@@ -12,11 +12,10 @@ from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Anchor, Size, shown
 from officina.engines.collage.operations.flip import mirrored
 from officina.engines.collage.operations.remove_background import alone
-from officina.engines.collage.paint.bands import mixed
 from officina.engines.collage.paint.sheet import named
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import Sticker
-from officina.engines.collage.raster import Floats, Mask
+from officina.engines.collage.raster import Floats, Mask, blended
 
 _WIDTHS = (0.016, 0.010, 0.024, 0.013, 0.020)
 """Of the outline, as a share of the shorter side, for each variant."""
@@ -41,7 +40,7 @@ def sticker(operation: Sticker, bench: Bench) -> Canvas:
     rim = _rim(subject.alpha, width)
     ground = np.empty_like(subject.pixels)
     ground[:] = operation.outline
-    pixels = mixed(ground, subject.pixels, subject.alpha)
+    pixels = blended(ground, subject.pixels, subject.alpha)
     outline = " ".join(word for word in (operation.outline_name, "outline") if word)
     bench.done.append(f"made a sticker of {named(canvas)}: {outline}")
     keep = Box(0, 0, bench.size.width, bench.size.height)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from officina.engines.collage.paint.noise import dither
-from officina.engines.collage.raster import Floats, Mask, Pixels
+from officina.engines.collage.raster import Floats, Pixels
 
 BAND = 128
 """Rows of a band."""
@@ -23,23 +23,6 @@ def in_bands(height: int, work: Callable[[slice], None], rows: int = BAND) -> No
     with ThreadPoolExecutor(_WORKERS) as pool:
         for done in pool.map(work, bands):
             assert done is None  # noqa: S101 (asking for the result raises what the band raised)
-
-
-def mixed(below: Pixels, above: Pixels, weight: Mask) -> Pixels:
-    """One picture over another by a mask, in whole numbers."""
-    result = np.empty_like(below)
-
-    def work(rows: slice) -> None:
-        share = weight[rows].astype(np.uint16)[..., None]
-        share += share >> 7
-        total = above[rows] * share
-        total += below[rows] * (256 - share)
-        total += 128
-        total >>= 8
-        result[rows] = total
-
-    in_bands(len(below), work)
-    return result
 
 
 def toward(pixels: Pixels, changed: Pixels, share: float) -> Pixels:

@@ -14,7 +14,10 @@ from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.words import Token
 
-MOST_WORDS = 400
+MOST_WORDS = 260
+"""Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
+_TELLING_WORDS = 40
+"""Of a longer prompt, as many are looked at to quote it in its refusal."""
 
 
 def read(prompt: str, code: str | None = None) -> Plan:
@@ -50,7 +53,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         self.tokens: tuple[Token, ...] = self.language.tokens(self.prompt)
-        lexemes = self.language.lexemes(self.tokens[:MOST_WORDS])
+        endless = len(self.tokens) > MOST_WORDS
+        lexemes = self.language.lexemes(self.tokens[: _TELLING_WORDS if endless else MOST_WORDS])
         self.lexemes = lexemes
         self.adverbs: tuple[Lexeme, ...] = ()
         self.chunks: tuple[Chunk, ...] = ()

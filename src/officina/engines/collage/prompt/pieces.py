@@ -44,8 +44,8 @@ The first that leaves nothing over counts.
 
 OPERATIONS = get_args(Operation)
 _LONGEST_RUN = 14
-MOST_STEPS = 1200
-"""After so many frames a prompt is given up: no sensible one takes a quarter of that."""
+MOST_STEPS = 600
+"""After so many frames a prompt is given up: no sensible one takes half of that."""
 After = Literal["boundary", "scene", "closed"]
 """What went before: a mark or a conjunction; a scene, which light and weather may follow; anything else."""
 

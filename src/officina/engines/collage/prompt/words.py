@@ -47,6 +47,7 @@ def fold(word: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
 
 
+@lru_cache(maxsize=16)
 def tokens(text: str, *, elided: bool = False) -> tuple[Token, ...]:
     """The words and marks of a text; `elided` splits "l'image" behind the apostrophe."""
     text = text.replace("ʼ", "'")

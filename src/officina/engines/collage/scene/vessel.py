@@ -139,8 +139,12 @@ class _Sight:
 
     def score(self, curve: _Curve) -> float:
         """How clear an edge it follows, away from the tips."""
+        return float(self.clearness(self.rows(curve)))
+
+    def clearness(self, rows: Floats) -> Floats:
+        """The same for curves given by their rows, one curve or many at once."""
         margin = round(0.07 * len(self.tips))
-        return float(np.mean(_sampled(self.edges, self.rows(curve), self.first)[margin:-margin]))
+        return np.asarray(_sampled(self.edges, rows, self.first)[..., margin:-margin].mean(axis=-1))
 
 
 def _fitted(sight: _Sight, curve: _Curve) -> _Curve:
@@ -181,14 +185,17 @@ def _tip_line(upper: Floats, length: int) -> Floats:
 
 def _uppermost(sight: _Sight) -> _Curve | None:
     """The highest of the curves nearly as clear as the clearest: hulls have stripes below their rim."""
-    curves = [[_Curve(sag, shape, lowest) for lowest in _LOWEST for shape in _SHAPES] for sag in _SAGS]
-    clear = [max((sight.score(curve), i) for i, curve in enumerate(row)) for row in curves]
-    by_sag = [score for score, _ in clear]
-    best = max(by_sag)
-    for j, (score, i) in enumerate(clear):
+    u = np.linspace(-1, 1, len(sight.tips), dtype=np.float32)
+    forms = [(lowest, shape) for lowest in _LOWEST for shape in _SHAPES]
+    bellies = sight.height * np.stack([_belly(u, lowest, shape) for lowest, shape in forms])
+    clear = np.stack([sight.clearness(sight.tips + sag * bellies) for sag in _SAGS])
+    by_sag = clear.max(axis=1)
+    best = float(by_sag.max())
+    for j, score in enumerate(by_sag):
         peak = score >= by_sag[max(j - 1, 0)] and score >= by_sag[min(j + 1, len(by_sag) - 1)]
         if peak and score >= 0.72 * best and best > 0.25:
-            return curves[j][i]
+            lowest, shape = forms[int(clear[j].argmax())]
+            return _Curve(_SAGS[j], shape, lowest)
     return None
 
 
@@ -206,7 +213,7 @@ def _lip(edges: Floats, rim: Floats, first: int, height: float) -> float:
 
 def _sampled(edges: Floats, rows: Floats, first: int) -> Floats:
     at = np.clip(np.rint(rows).astype(int), 0, edges.shape[0] - 1)
-    return np.asarray(edges[at, np.arange(first, first + len(rows))], np.float32)
+    return np.asarray(edges[at, np.arange(first, first + rows.shape[-1])], np.float32)
 
 
 def _settled(edges: Floats, rows: Floats, first: int, reach: float) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from officina.engines.collage.box import Box
+from officina.engines.collage.framing import Anchor
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.raster import (
@@ -121,15 +122,28 @@ def cut_out(picture: Picture, alpha: Mask) -> Cutout:
     part = np.ascontiguousarray(alpha[top:bottom, left:right])
     pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
     if picture.alpha is None:
-        pixels = matting.foreground(pixels, shares(part))
+        pixels = matting.foreground(pixels, part)
+    cut = cut_edges(alpha)
     return Cutout(
-        pixels,
-        part,
-        box,
-        cut_bottom=bottom >= picture.height - 1 and _run(part[-1]) > 0.15,
-        cut_left=left <= 1 and _run(part[:, 0]) > 0.06,
-        cut_right=right >= picture.width - 1 and _run(part[:, -1]) > 0.06,
-        cut_top=top <= 1 and _run(part[0]) > 0.10,
+        *(pixels, part, box),
+        cut_bottom=cut.bottom,
+        cut_left=cut.left,
+        cut_right=cut.right,
+        cut_top=cut.top,
+    )
+
+
+def cut_edges(alpha: Mask) -> Anchor:
+    """Which edges of its picture cut through a subject."""
+    height, width = alpha.shape
+    box = bounds(alpha)
+    left, top, right, bottom = (int(v) for v in (box.left, box.top, box.right, box.bottom))
+    rows, columns = slice(top, bottom), slice(left, right)
+    return Anchor(
+        left <= 1 and _run(alpha[rows, left]) > 0.06,
+        top <= 1 and _run(alpha[top, columns]) > 0.10,
+        right >= width - 1 and _run(alpha[rows, right - 1]) > 0.06,
+        bottom >= height - 1 and _run(alpha[bottom - 1, columns]) > 0.15,
     )
 
 
