@@ -91,6 +91,20 @@ async def test_leaving_twice_gives_nothing_up_that_another_holds() -> None:
     assert line.idle == 1
 
 
+async def test_a_slot_that_becomes_free_while_the_next_gives_up_its_wait_is_not_lost() -> None:
+    line = seats(1)
+    running, waiting = come(line, "a"), come(line, "b")
+    turn = asyncio.create_task(waiting.turn())
+    await asyncio.sleep(0)
+    turn.cancel()  # its lease was lost; before it is told so, the slot becomes free
+    line.leave(running)
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    line.leave(waiting)
+    assert line.idle == 1
+    assert await come(line, "c").turn() is line.slots[0]
+
+
 async def test_busy_slots_count_as_warm_for_their_model() -> None:
     line = seats(2)
     assert line.warm_models() == ()

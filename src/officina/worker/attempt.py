@@ -134,7 +134,7 @@ class Attempt:
             urls=public_urls(wanted_files(work.media, work.accepts, work.input), work.files_url),
             memo=work.memo,
         )
-        slot = await self._seat.slot
+        slot = await self._seat.turn()
         self._held.begin()
         try:
             return await slot.run(load_of(work), start, work.deadline_s, self._held.hear)

@@ -30,6 +30,12 @@ class Seat:
         self.slow = False
         self.left = False
 
+    async def turn(self) -> Slot:
+        """Wait for the slot; whoever stops waiting still has to `leave`."""
+        # Unshielded, the end of a wait would cancel the future while the seat still stands in line, and the
+        # slot that is handed to it just then would be nobody's for ever.
+        return await asyncio.shield(self.slot)
+
 
 class Seats:
     """The slots of a worker, the line in front of them, and the jobs whose inputs are still on their way.
