@@ -198,11 +198,7 @@ class Gateway:
                 if grant.url:
                     grant = Grant()
                     continue
-                if (
-                    isinstance(error, _NotNow)
-                    and error.status in _BROKEN_STORE
-                    and next(refusals) >= _STORE_TRIES
-                ):
+                if _is_hopeless(error) and next(refusals) >= _STORE_TRIES:
                     raise RunError("store_failed", "an uploaded file could not be read.") from None
                 self._note_failure(error)
             else:
@@ -309,6 +305,13 @@ class Gateway:
         if self._failures > 1:
             log.info("gateway.back", failures=self._failures)
         self._failures = 0
+
+
+def _is_hopeless(error: Exception) -> bool:
+    """Whether the gateway is there but cannot read what it shall give: such tries are counted."""
+    if isinstance(error, _NotNow):
+        return error.status in _BROKEN_STORE
+    return isinstance(error, aiohttp.ClientPayloadError)
 
 
 def _pauses() -> Iterator[float]:
