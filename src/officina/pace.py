@@ -1,8 +1,9 @@
-"""How fast each model runs here, from its last runs; kept in memory: it is news, not history."""
+"""How fast each model runs here, from its last runs; after a start, from those that the queue still keeps."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from statistics import median
 
 KEPT = 25
@@ -20,9 +21,17 @@ class Pace:
         self._took[model].append(run_s)
 
     def usual_s(self, model: str) -> float | None:
-        """The median of the last runs; None when there was none since this server started."""
+        """The median of the last runs; None when there was none."""
         took = self._took.get(model)
         return median(took) if took else None
+
+    def knows(self, model: str) -> bool:
+        """Whether a run was noted since the start, or former ones were recalled; else `recall` is due."""
+        return model in self._took
+
+    def recall(self, model: str, run_s: Iterable[float]) -> None:
+        """How long runs took before this server started, the oldest first; what ran since comes after."""
+        self._took[model].extendleft(reversed(list(run_s)))
 
 
 def wait_s(ahead: int, running: int, slots: int, usual_s: float | None) -> float | None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +363,17 @@ def test_usage_shows_what_ran_and_hides_it_from_others(server: Server, visit: Vi
     found = page(visit(other), "/it/usage")
     assert ECHO not in found.one("main").text
     assert not found.all("table")
+
+
+def test_usage_of_more_than_two_months_is_told_by_weeks(server: Server, visit: Visit) -> None:
+    server.run({"prompt": "copy"})
+    today = datetime.now(UTC).date()
+    year = f"/it/usage?from={today - timedelta(364)}&to={today}"
+    found = page(visit(server.key), year)
+    plot = found.one("svg", role="img").attributes
+    assert plot["aria-label"].startswith("Esecuzioni settimana per settimana")
+    assert plot["viewbox"].split()[2] in {"53", "54"}
+    assert "Per settimana" in found.one("details", class_="by-day").text
 
 
 def test_operate_shows_failures_with_their_reasons(server: Server, visit: Visit) -> None:

@@ -124,7 +124,8 @@ def test_what_a_run_would_meet_is_told_with_its_model(
     waiting = idle.submit({"prompt": "copy"})
     assert idle.http.get(f"/v1/models/{ECHO}").json()["outlook"]["waiting"] == outlook["waiting"] + 1
     idle.http.post(f"/v1/requests/{waiting}/cancel")
-    with serving(tmp_path_factory.mktemp("outlook") / "data") as fresh:
+    data = tmp_path_factory.mktemp("outlook") / "data"
+    with serving(data) as fresh:
 
         def told() -> dict[str, Any]:
             return dict(fresh.http.get(f"/v1/models/{ECHO}").json()["outlook"])
@@ -133,3 +134,6 @@ def test_what_a_run_would_meet_is_told_with_its_model(
         assert told()["usual_run_s"] is None
         fresh.run({"prompt": "copy"})
         assert told()["usual_run_s"] >= 0
+    with serving(data) as again:
+        known = again.http.get(f"/v1/models/{ECHO}").json()["outlook"]["usual_run_s"]
+        assert known is not None, "a restart does not forget how long runs take"

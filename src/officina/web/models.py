@@ -6,8 +6,8 @@ from typing import Any
 
 from officina.catalog import Entry, id_problem, published
 from officina.errors import CallerError, InvalidInput, MalformedId, NotReady, Problem, UnknownModel
-from officina.job import LEVELS, Depth, Level
-from officina.pace import wait_s
+from officina.job import LEVELS, Depth, Filter, Level
+from officina.pace import KEPT, wait_s
 from officina.submit import Order
 from officina.web.call import Call, decode_json
 from officina.web.render import Answer, json, json_bytes
@@ -75,7 +75,7 @@ async def outlook(call: Call, found: Entry) -> dict[str, Any]:
     """What a run of this model would meet now: who is before it, how long runs take, how long it may wait."""
     gateway = call.gateway
     depth = (await gateway.queue.depth()).get(found.model.id, Depth())
-    usual_s = gateway.pace.usual_s(found.model.id)
+    usual_s = await _usual_s(call, found.model.id)
     slots = gateway.slots(gateway.readiness(found.model).engine)
     waits_s = wait_s(depth.waiting, depth.running, slots, usual_s)
     return {
@@ -84,6 +84,16 @@ async def outlook(call: Call, found: Entry) -> dict[str, Any]:
         "usual_run_s": None if usual_s is None else round(usual_s, 1),
         "wait_s": None if waits_s is None else round(waits_s, 1),
     }
+
+
+async def _usual_s(call: Call, model: str) -> float | None:
+    """How long a run of that model usually takes here; the first time, from the runs that are kept."""
+    pace, queue = call.gateway.pace, call.gateway.queue
+    if not pace.knows(model):
+        kept = await queue.list(Filter(model=model, states=("succeeded",), limit=KEPT))
+        took = [each.finished_at - each.started_at for each in kept if each.finished_at and each.started_at]
+        pace.recall(model, reversed(took))
+    return pace.usual_s(model)
 
 
 def _listed(call: Call, found: Entry, *, include_schema: bool) -> dict[str, Any]:

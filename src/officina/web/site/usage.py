@@ -21,12 +21,45 @@ from officina.web.usage import Figures, span, whose
 SPANS = (7, 30, 90, 365)
 SHOWN = ("runs", "outputs", "run_s", "cost_usd")
 """What the plot can show."""
+MOST_BARS = 60
+"""Days that are told one by one; a longer span is told by weeks, which are read and rendered sooner."""
 HEIGHT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
+class Periods:
+    """The days or the calendar weeks, from Monday on, of a span; the first and last are cut to it."""
+
+    since: date
+    until: date
+
+    @property
+    def weekly(self) -> bool:
+        """Whether a period is a week."""
+        return (self.until - self.since).days >= MOST_BARS
+
+    @property
+    def count(self) -> int:
+        """How many periods the span has."""
+        return self.place(self.until) + 1
+
+    def place(self, day: date) -> int:
+        """Which period a day falls into, from 0."""
+        days = (day - self.since).days
+        return (days + self.since.weekday()) // 7 if self.weekly else days
+
+    def words(self, place: int, t: Locale) -> str:
+        """What a period is called."""
+        if not self.weekly:
+            return t.day(self.since + timedelta(place))
+        monday = self.since + timedelta(7 * place - self.since.weekday())
+        first, last = max(monday, self.since), min(monday + timedelta(6), self.until)
+        return t.day(first) if first == last else f"{t.day(first)} – {t.day(last)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
-    """One day of the plot: what it says, and its parts from the bottom up, in hundredths of the height."""
+    """One period of the plot: what it says, and its parts from the bottom up, in hundredths of the height."""
 
     words: str
     parts: Markup
@@ -41,8 +74,10 @@ async def show(page: Page) -> Answer:
     names = {each.id: each.name for each in await queue.keys()} if key.owner is None else {}
     shown = page.call.query.get("show", "")
     shown = shown if shown in SHOWN else "runs"
-    days = _sums(rows, lambda row: row.day)
-    bars, top = _bars(days, since, until, shown, page.locale)
+    periods = Periods(since, until)
+    sums = _by_period(rows, periods)
+    words = {place: periods.words(place, page.locale) for place in sums}
+    bars, top = _bars(sums, words, shown, page.locale)
     return page.html(
         "usage.html",
         since=since,
@@ -53,12 +88,10 @@ async def show(page: Page) -> Answer:
         csv=f"/v1/usage?{urlencode({'from': since, 'to': until, 'format': 'csv'})}",
         total=_total(rows),
         bars=bars,
-        width=(until - since).days + 1,
+        width=periods.count,
+        weekly=periods.weekly,
         top=_shown_as(top, shown, page.locale),
-        days=[
-            (page.locale.day(date.fromisoformat(day)), _cells(figures, page.locale))
-            for day, figures in sorted(days.items(), reverse=True)
-        ],
+        periods=[(words[place], _cells(sums[place], page.locale)) for place in sorted(sums, reverse=True)],
         models=_largest(_sums(rows, lambda row: row.model), page.locale),
         keys=_largest(_sums(rows, lambda row: row.key_id), page.locale) if key.owner is None else (),
         names=names,
@@ -87,6 +120,16 @@ def _sums(rows: Sequence[Usage], place: Callable[[Usage], str]) -> dict[str, Fig
     return sums
 
 
+def _by_period(rows: Sequence[Usage], periods: Periods) -> dict[int, Figures]:
+    places: dict[str, int] = {}
+    sums: dict[int, Figures] = defaultdict(Figures)
+    for row in rows:
+        if row.day not in places:
+            places[row.day] = periods.place(date.fromisoformat(row.day))
+        sums[places[row.day]].add(row)
+    return sums
+
+
 def _total(rows: Sequence[Usage]) -> Figures:
     total = Figures()
     for row in rows:
@@ -100,7 +143,7 @@ def _largest(sums: Mapping[str, Figures], t: Locale) -> list[tuple[str, Markup]]
 
 
 def _cells(figures: Figures, t: Locale) -> Markup:
-    """The cells of a row, as the columns follow each other. In one piece: a year has two thousand of them."""
+    """The cells of a row, as the columns follow each other, in one piece: a span has hundreds of them."""
     counts = (figures.runs, figures.failed, figures.outputs)
     said = (*(t.number(each) for each in counts), t.duration(figures.run_s), t.money(figures.cost_usd))
     return Markup("".join(f'<td class="number">{escape(each)}</td>' for each in said))  # noqa: S704
@@ -113,17 +156,15 @@ def _shown_as(value: float, shown: str, t: Locale) -> str:
 
 
 def _bars(
-    days: Mapping[str, Figures], since: date, until: date, shown: str, t: Locale
+    sums: Mapping[int, Figures], words: Mapping[int, str], shown: str, t: Locale
 ) -> tuple[list[Bar], float]:
-    """A bar for each day that has something to show, and the value of a full one."""
-    top = max((_figure(figures, shown) for figures in days.values()), default=0.0)
+    """A bar for each period that has something to show, and the value of a full one."""
+    top = max((_figure(figures, shown) for figures in sums.values()), default=0.0)
     bars = []
-    for x in range((until - since).days + 1):
-        day = since + timedelta(x)
-        figures = days.get(day.isoformat())
-        if figures and top and (value := _figure(figures, shown)):
-            words = f"{t.day(day)}: {_shown_as(value, shown, t)}"
-            bars.append(Bar(words, _parts(figures, shown, top, x + 0.12)))
+    for place, figures in sorted(sums.items()):
+        if value := _figure(figures, shown):
+            said = f"{words[place]}: {_shown_as(value, shown, t)}"
+            bars.append(Bar(said, _parts(figures, shown, top, place + 0.12)))
     return bars, top
 
 
