@@ -13,8 +13,8 @@ from benchmarks.peer_load import Caller, JobFailed, Road, connect, get
 from benchmarks.peer_servers import Peer, Up, up
 
 JOBS = 10
-JOB_S = 0.3
-KILL_AFTER_S = 0.5
+JOB_S = 0.5
+KILL_AFTER_S = 0.25
 KEPT_S = 90.0
 """How long results may take after the second start: a lost worker's job waits for its lease to end."""
 PAUSE_S = 0.2

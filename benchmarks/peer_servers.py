@@ -217,14 +217,14 @@ PEERS_AND_US = (
             COG_PREDICT_TYPE_STUB="predict.py:Predictor",
         ),
         _whole("/predictions", '{"input": {}}'),
-        Promise("no", "one at a time, others get 409", "yes", "by webhook alone", "no"),
+        Promise("no", "one at a time, others get 409", "yes", "by webhook or stream", "no"),
     ),
     Peer(
         "Ray Serve",
         "ray",
         _ray,
         _whole("/"),
-        Promise("no", "per replica; callers wait without a bound", "by hanging up", _NO_ID, "no"),
+        Promise("no", "on request: `max_queued_requests`", "by hanging up", _NO_ID, "no"),
     ),
 )
 
