@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-torch screenshots sheet crash lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-scaling bench-torch screenshots sheet crash lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -44,6 +44,12 @@ bench-collage: .venv/dev  ## The collage engine against its floor: decoding, its
 bench-pages: .venv/dev  ## What each page costs, against a bare route with the same bytes.
 	$(BIN)/python benchmarks/pages.py
 
+bench-peers: .venv/dev .venv-peers/ready  ## A trivial job's whole way beside six other servers, with a kill of each.
+	$(BIN)/python -m benchmarks.peers
+
+bench-scaling: .venv/dev  ## How 1 to 8 workers of a sleeping engine add up.
+	$(BIN)/python -m benchmarks.scaling
+
 sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
 	$(BIN)/python examples/contact_sheet.py sheet-output
 
@@ -57,7 +63,7 @@ lock:  ## For maintainers: pin every dependency again (needs uv).
 		--no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements/dev.txt -c requirements/base.txt
 
 clean:
-	rm -rf .venv .venv-torch .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-torch .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -79,4 +85,9 @@ clean:
 	$(TORCH)/pip install --quiet --require-hashes -r requirements/base.txt
 	$(TORCH)/pip install --quiet -r requirements/torch.txt
 	$(TORCH)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-peers/ready: requirements/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet -r requirements/peers.txt
 	@touch $@

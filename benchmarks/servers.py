@@ -50,9 +50,12 @@ class Process:
 
     def cpu_s(self) -> float:
         """CPU seconds, user and system, of the process and all below it."""
-        top = psutil.Process(self._popen.pid)
-        times = [each.cpu_times() for each in (top, *top.children(recursive=True))]
-        return float(sum(each.user + each.system for each in times))
+        total = 0.0
+        for each in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = each.cpu_times()
+                total += times.user + times.system
+        return total
 
     def memory(self) -> Memory:
         """What the process itself holds now."""
@@ -60,19 +63,45 @@ class Process:
         kib = {words[0]: int(words[1]) for line in lines[1:] if (words := line.split())}
         return Memory(kib["Pss:"] * 1024 / 1e6, kib["Rss:"] * 1024 / 1e6)
 
+    def whole_pss_mb(self) -> float:
+        """What the process and all below it hold now, shared pages shared out, in MB (10^6)."""
+        kib = 0
+        for each in self._tree():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{each.pid}/smaps_rollup").read_text(encoding="ascii")
+                kib += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        return kib * 1024 / 1e6
+
+    def kill(self) -> None:
+        """End it and all below it as a power failure would."""
+        for each in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        self._popen.wait()
+
     def said(self) -> str:
         """The end of what it printed so far."""
         self._output.seek(0)
         return self._output.read().decode("utf-8", "replace")[-SHOWN_CHARS:]
 
     def stop(self) -> None:
-        """End it as an operator would."""
+        """End it as an operator would; what it leaves behind is killed."""
+        if not self.alive:
+            return
+        tree = self._tree()
         self._popen.send_signal(signal.SIGTERM)
         try:
             self._popen.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+        for each in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+
+    def _tree(self) -> list[psutil.Process]:
+        top = psutil.Process(self._popen.pid)
+        return [top, *top.children(recursive=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +114,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Iterator[Process]:
-    """A process of this Python, ended when the context ends."""
+def running(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], program: str = sys.executable
+) -> Iterator[Process]:
+    """A process of this Python, or of another program, ended when the context ends."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OFFICINA_")}
     with tempfile.TemporaryFile() as output:
         popen = subprocess.Popen(
-            [sys.executable, *command],
+            [program, *command],
             cwd=cwd,
             env={**clean, "PYTHONPATH": _search_path(), **environment},
             stdin=subprocess.DEVNULL,
@@ -107,7 +138,7 @@ def running(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -
 @contextlib.contextmanager
 def gateway(folder: Folder) -> Iterator[Server]:
     """A gateway on that folder, as an operator starts it, without workers of its own."""
-    port = _free_port()
+    port = free_port()
     flags = ["--data", ".", "--port", str(port), "--models", str(MODELS), "--log-level", "warning"]
     command = ["-m", "officina", "serve", *flags, "--workers", "0", "--max-waiting", str(10**9)]
     with _serving(command, folder.path, port) as server:
@@ -117,7 +148,7 @@ def gateway(folder: Folder) -> Iterator[Server]:
 @contextlib.contextmanager
 def echo(folder: Path) -> Iterator[Server]:
     """FastAPI's echo."""
-    port = _free_port()
+    port = free_port()
     with _serving(["-m", "benchmarks.echo", str(port)], folder, port) as server:
         yield server
 
@@ -157,7 +188,7 @@ def _search_path() -> str:
     return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
