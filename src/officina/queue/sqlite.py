@@ -36,6 +36,7 @@ from officina.job import (
 )
 from officina.keys import Key, Session
 from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_records, sqlite_sweep
+from officina.queue.attempt import decode
 from officina.queue.order import POSITIONS
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
 from officina.queue.sqlite_jobs import SQL
@@ -168,7 +169,7 @@ class SqliteQueue:
     async def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """See Queue.events. The first event is the row itself."""
         rows = self._reader.rows(SQL["events"], (job_id, after))
-        found = [Event(n, kind, at, sqlite_jobs.decode(data)) for n, kind, at, data in rows]
+        found = [Event(n, kind, at, decode(data)) for n, kind, at, data in rows]
         if after < 1:
             found.insert(0, Event(1, "queued", sqlite_jobs.job(self._reader, job_id).created_at))
         return found

@@ -10,8 +10,9 @@ import msgspec
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
 from officina.keys import Key, Session
+from officina.queue.attempt import End
 from officina.queue.protocol import Terms
-from officina.queue.sqlite_jobs import SQL, End, end, lease_row
+from officina.queue.sqlite_jobs import SQL, end, lease_row
 from officina.queue.writer import Transaction
 
 
