@@ -12,6 +12,7 @@ from queue_implementations import IMPLEMENTATIONS, OpenQueue
 from queue_scene import TERMS, Clock
 
 from officina.queue.protocol import Queue, Terms
+from postgres_server import databases
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,6 +59,8 @@ def open_queue(
     yield open_it
     for queue in reversed(opened):
         runner.run(queue.close())
+    if implementation == "postgres":
+        databases().give_back(tmp_path)
 
 
 @pytest.fixture

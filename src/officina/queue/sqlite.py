@@ -39,6 +39,7 @@ from officina.queue import sql, sqlite_jobs, sqlite_library, sqlite_records, sql
 from officina.queue.attempt import decode
 from officina.queue.order import POSITIONS
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
+from officina.queue.rows import key_of
 from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
@@ -250,11 +251,11 @@ class SqliteQueue:
     async def key_by_hash(self, digest: bytes) -> Key | None:
         """See Queue.key_by_hash."""
         row = self._reader.row(SQL["key_by_hash"], (digest,))
-        return sqlite_records.key_of(row) if row else None
+        return key_of(row) if row else None
 
     async def keys(self) -> Sequence[Key]:
         """See Queue.keys."""
-        return [sqlite_records.key_of(row) for row in self._reader.rows(SQL["keys"])]
+        return [key_of(row) for row in self._reader.rows(SQL["keys"])]
 
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
         """See Queue.revoke_key."""
@@ -273,7 +274,7 @@ class SqliteQueue:
     async def key_by_session(self, digest: bytes) -> Key | None:
         """See Queue.key_by_session."""
         row = self._reader.row(SQL["key_by_session"], (digest, self._clock()))
-        return sqlite_records.key_of(row) if row else None
+        return key_of(row) if row else None
 
     async def end_session(self, digest: bytes) -> None:
         """See Queue.end_session."""

@@ -12,6 +12,7 @@ from officina.job import StoredFile
 from officina.keys import Key, Session
 from officina.queue.attempt import End
 from officina.queue.protocol import Terms
+from officina.queue.rows import key_of
 from officina.queue.sqlite_jobs import SQL, end, lease_row
 from officina.queue.writer import Transaction
 
@@ -44,14 +45,6 @@ def add_key(tx: Transaction, key: Key) -> None:
             key.revoked_at,
             key.weight,
         ),
-    )
-
-
-def key_of(row: tuple[Any, ...]) -> Key:
-    """A key from its row."""
-    key_id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight = row
-    return Key(
-        key_id, name, digest, tuple(scopes.split()), created_at, hint, last_used_at, revoked_at, weight
     )
 
 
