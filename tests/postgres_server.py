@@ -29,6 +29,8 @@ QUICK = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_wri
 """For tests that do not concern what survives a crash."""
 
 START_S = 60.0
+URL_FILE = "postgres-url"
+"""Tells the processes that a test starts which database goes with its folder."""
 TEMPLATE = "officina_template"
 
 # Ends the server when this process has gone, however it went: then the pipe that `cat` reads is closed.
@@ -154,14 +156,19 @@ class Databases:
 
     async def of(self, folder: Path) -> str:
         """The URL of the database that goes with a folder; the same folder has the same."""
+        known = folder / URL_FILE
+        if folder not in self._of and known.exists():  # made by the process that started this one
+            return known.read_text()
         if folder not in self._of:
             for gone in [each for each in self._of if not each.exists()]:
                 self.give_back(gone)
             self._of[folder] = await self._empty()
+            known.write_text(self.server.url(self._of[folder]))
         return self.server.url(self._of[folder])
 
     def give_back(self, folder: Path) -> None:
         """The test of this folder is over."""
+        (folder / URL_FILE).unlink(missing_ok=True)
         if folder in self._of:
             self._free.append(self._of.pop(folder))
 

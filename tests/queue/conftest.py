@@ -51,6 +51,8 @@ def open_queue(
 ) -> Iterator[OpenQueue]:
     """Opens the queue of this test; again, when called again. All are closed at the end."""
     opened: list[Queue] = []
+    if implementation == "postgres":
+        runner.run(databases().of(tmp_path))
 
     async def open_it(terms: Terms = TERMS) -> Queue:
         opened.append(await IMPLEMENTATIONS[implementation](tmp_path, terms, clock))

@@ -274,6 +274,10 @@ class PostgresQueue:
             "files with the means of their store."
         )
 
+    async def ready(self) -> None:
+        """Wait until what other gateways tell is heard."""
+        await self._bus.ready()
+
     async def close(self) -> None:
         """See Queue.close."""
         for lane in (self._submits, self._claims, self._moves, self._others):
@@ -311,4 +315,6 @@ async def open_postgres(url: str, terms: Terms, clock: Callable[[], float] | Non
         opened_at = await now_of(connection, clock)
     finally:
         await connection.close()
-    return PostgresQueue(server, terms, clock, opened_at)
+    queue = PostgresQueue(server, terms, clock, opened_at)
+    await queue.ready()
+    return queue

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from officina.job import new_secret
 from officina.queue.postgres_batch import Connection
-from officina.queue.postgres_server import SETUP, Server
+from officina.queue.postgres_server import CONNECT_S, SETUP, Server
 from officina.wake import Wakes
 
 CHANNEL = "officina"
@@ -31,6 +31,7 @@ class Bus:
         self._origin = new_secret()[:16]
         self._topics: set[str] = set()
         self._some = asyncio.Event()
+        self._listening = asyncio.Event()
         self._tasks = [asyncio.create_task(each) for each in (self._keep_connected(), self._poll())]
 
     def tell(self, topics: Iterable[str]) -> None:
@@ -40,6 +41,12 @@ class Bus:
             self._wakes.notify(topics)
             self._topics |= topics
             self._some.set()
+
+    async def ready(self) -> None:
+        """Wait until what happens elsewhere is heard, or the database does not answer soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_S):
+                await self._listening.wait()
 
     async def close(self) -> None:
         """Stop telling and listening."""
@@ -63,6 +70,7 @@ class Bus:
         try:
             await db.add_listener(CHANNEL, self._heard)
             self._wakes.notify_all()  # what was told meanwhile was not heard
+            self._listening.set()
             while True:
                 await self._send(db)
         finally:
