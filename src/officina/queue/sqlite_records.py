@@ -9,9 +9,11 @@ import msgspec
 
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
-from officina.keys import Key, KeyChange, KeyLimits, Session
+from officina.keys import Key, KeyChange, Session
+from officina.queue.attempt import End
 from officina.queue.protocol import Terms
-from officina.queue.sqlite_jobs import SQL, End, end, lease_row
+from officina.queue.rows import key_of
+from officina.queue.sqlite_jobs import SQL, end, lease_row
 from officina.queue.writer import Transaction
 
 
@@ -45,13 +47,6 @@ def add_key(tx: Transaction, key: Key) -> None:
             msgspec.json.encode(key.limits),
         ),
     )
-
-
-def key_of(row: tuple[Any, ...]) -> Key:
-    """A key from its row."""
-    key_id, name, digest, scopes, *rest = row
-    rest[-1] = msgspec.json.decode(rest[-1], type=KeyLimits) if rest[-1] else KeyLimits()
-    return Key(key_id, name, digest, tuple(scopes.split()), *rest)
 
 
 def change_key(tx: Transaction, key_id: str, change: KeyChange) -> Key:
