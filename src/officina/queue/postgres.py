@@ -26,21 +26,24 @@ from officina.job import (
     StoredFile,
     Submitted,
 )
-from officina.keys import Key, Session
+from officina.keys import Key, KeyChange, Session
 from officina.queue import postgres_jobs as jobs
 from officina.queue import postgres_library as library
+from officina.queue import postgres_limits as limits
 from officina.queue import postgres_records as records
 from officina.queue import postgres_sweep as sweeps
+from officina.queue import postgres_workers as crew
 from officina.queue.attempt import decode
 from officina.queue.postgres_batch import SQL, Batch, Row
 from officina.queue.postgres_bus import Bus
-from officina.queue.postgres_jobs import Claim, Move, Renew
+from officina.queue.postgres_claim import Claim, claim
+from officina.queue.postgres_jobs import Move, Renew
 from officina.queue.postgres_lane import Lane, Surroundings, one_by_one
 from officina.queue.postgres_schema import prepare
 from officina.queue.postgres_server import Reads, Server, now_of
 from officina.queue.postgres_submit import Submit, submit
-from officina.queue.protocol import Swept, Taker, Terms, Usage, Want
-from officina.queue.rows import key_of
+from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want, Worker
+from officina.queue.rows import key_of, worker_of
 from officina.wake import Wakes
 
 P = ParamSpec("P")
@@ -63,7 +66,7 @@ class PostgresQueue:
         self._bus = Bus(server, self.wakes)
         around = Surroundings(server, terms, clock, self._bus.tell, self._regained)
         self._submits = Lane("submit", submit, around)
-        self._claims = Lane("claim", jobs.claim, around)
+        self._claims = Lane("claim", claim, around)
         self._moves = Lane("move", jobs.move, around)
         self._others = Lane("other", one_by_one, around)
 
@@ -241,6 +244,14 @@ class PostgresQueue:
         """See Queue.keys."""
         return [key_of(tuple(row)) for row in await self._reads.rows(SQL["keys"])]
 
+    async def change_key(self, key_id: str, change: KeyChange) -> Key:
+        """See Queue.change_key."""
+        return await self._other(records.change_key, key_id, change)
+
+    async def use(self, key_ids: Collection[str]) -> Mapping[str, Use]:
+        """See Queue.use."""
+        return await self._other(limits.use, key_ids)
+
     async def revoke_key(self, key_id: str, *, cancel_waiting: bool = False) -> Key:
         """See Queue.revoke_key."""
         return await self._other(records.revoke_key, key_id, cancel_waiting=cancel_waiting)
@@ -265,6 +276,22 @@ class PostgresQueue:
     async def end_sessions(self, key_id: str) -> int:
         """See Queue.end_sessions."""
         return await self._other(records.end_sessions, key_id)
+
+    async def add_worker(self, worker: Worker) -> None:
+        """See Queue.add_worker."""
+        await self._other(crew.add_worker, worker)
+
+    async def workers(self) -> Sequence[Worker]:
+        """See Queue.workers."""
+        return [worker_of(tuple(row)) for row in await self._reads.rows(SQL["workers"])]
+
+    async def workers_seen(self, workers: Sequence[Worker]) -> None:
+        """See Queue.workers_seen."""
+        await self._other(crew.workers_seen, workers)
+
+    async def wish_drain(self, worker_id: str) -> Worker:
+        """See Queue.wish_drain."""
+        return await self._other(crew.wish_drain, worker_id)
 
     async def snapshot(self, into: Path) -> None:  # noqa: ARG002
         """Refuse: PostgreSQL has its own tools for that. Raises OperatorError, Unavailable."""

@@ -54,6 +54,8 @@ class Row(msgspec.Struct):
     lease_until: float | None
     stop_wish: int
     memo: str
+    most_outputs: int
+    most_usd: float
     input: bytes = b""
 
     def job(self) -> Job:
@@ -68,7 +70,7 @@ class Row(msgspec.Struct):
         """The columns that decide how its attempt may end."""
         return Held(
             *(self.id, self.state, self.token, self.attempts, self.max_attempts, self.stop_wish),
-            *(self.model, self.key_id, self.history, self.notes),
+            *(self.model, self.key_id, self.history, self.notes, self.most_outputs, self.most_usd),
         )
 
     def written(self) -> tuple[Any, ...]:
@@ -100,6 +102,8 @@ class Batch:
         self._usage: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0] * 6)
         self._waiting: dict[tuple[str, str], int] = defaultdict(int)
         self._clocks: dict[Clock, float] = {}
+        self._freed: set[tuple[str, str]] = set()
+        self._rates: dict[str, float] = {}
 
     async def lock(self, job_ids: Iterable[str], *, only_free: bool = False) -> None:
         """Lock these jobs, in the order of their ids; with `only_free`, those that nobody else has locked."""
@@ -143,12 +147,15 @@ class Batch:
         row.state, row.stop_wish = "queued", 0
         row.worker = row.lease_until = row.started_at = None
         self.count_waiting(row.model, row.key_id, 1)
+        self._freed.add((row.model, row.key_id))
         self.changed(row)
 
     def end(self, row: Row, how: End) -> None:
         """Move a job to an ended state, count it, release its files, and say so."""
         if row.state == "queued":
             self.count_waiting(row.model, row.key_id, -1)
+        else:
+            self._freed.add((row.model, row.key_id))
         row.state, row.finished_at = how.state, self.now
         row.output, row.error, row.cost_usd = how.output, how.error, how.cost_usd
         row.notes, row.history = how.notes or row.notes, how.history or row.history
@@ -170,6 +177,10 @@ class Batch:
         """Move a clock on to `tag`, unless it is further."""
         self._clocks[clock] = max(self._clocks.get(clock, tag), tag)
 
+    def pace(self, key_id: str, due_at: float) -> None:
+        """Note when a key that submits evenly would submit next."""
+        self._rates[key_id] = due_at
+
     def add_files(self, files: Collection[StoredFile]) -> None:
         """Record stored files."""
         self._files += files
@@ -187,11 +198,21 @@ class Batch:
         await self._write_many("set_clocks", [(*clock, tag) for clock, tag in sorted(self._clocks.items())])
         waiting = [(*name, change) for name, change in sorted(self._waiting.items()) if change]
         await self._write_many("count_waiting", waiting, self._lane)
+        await self._write_many("set_rates", sorted(self._rates.items()))
+        if self._freed:
+            await self._tell_room()
         for staged in (
             *(self._extended, self._changed, self._events, self._files, self._ended),
-            *(self._usage, self._clocks, self._waiting),
+            *(self._usage, self._clocks, self._waiting, self._freed, self._rates),
         ):
             staged.clear()
+
+    async def _tell_room(self) -> None:
+        """Where leases have ended, others of their models or keys may begin."""
+        models, keys = ([*column] for column in zip(*sorted(self._freed), strict=True))
+        every = self.terms.limits.max_running is not None
+        rows = await self.db.fetch(SQL["models_with_room"], models, keys, every)
+        self.topics.update(f"model:{row[0]}" for row in rows)
 
     async def _write_many(self, name: str, rows: Sequence[tuple[Any, ...]], *further: Any) -> None:
         if rows:

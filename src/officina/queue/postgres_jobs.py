@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -17,12 +16,9 @@ from officina.job import (
     News,
     Outcome,
     Renewal,
-    new_secret,
 )
 from officina.queue.attempt import End, after, may_see
-from officina.queue.order import Head, choose, virtual
 from officina.queue.postgres_batch import SQL, Batch, Row
-from officina.queue.protocol import Taker, Want
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -37,13 +33,6 @@ class Renew(msgspec.Struct, frozen=True):
 
     worker: str
     news: Sequence[News]
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """A worker that asks for jobs."""
-
-    taker: Taker
-    wants: Sequence[Want]
 
 
 async def move(batch: Batch, group: Sequence[Move | Renew]) -> list[Any]:
@@ -144,102 +133,6 @@ def cancel(batch: Batch, job_id: str, owner: str | None, *, force: bool) -> Canc
         batch.changed(row)
         batch.topics.add(f"worker:{row.worker}")
     return CancelAnswer(found, stopping)
-
-
-async def claim(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
-    """Lease the fairest jobs to those who ask, in the order in which they asked.
-
-    A claim and its repetition, perhaps at two gateways at once, wait for each other by their nonce.
-    """
-    asked = {(each.taker.worker, each.taker.nonce): each for each in group}
-    await batch.db.execute(SQL["lock_claims"], sorted({_number(*name) for name in asked}))
-    claims = list(asked.values())
-    given = await _claimed_before(batch, claims)
-    while plan := await _plan(batch, claims, given):
-        short = await _pick(batch, claims, given, plan)
-        if not short or len({want.model for each in claims for want in each.wants}) == 1:
-            break
-        await batch.flush()  # another gateway was quicker with what was seen: look again
-    return [given[claims.index(asked[each.taker.worker, each.taker.nonce])] for each in group]
-
-
-async def _pick(
-    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], plan: Sequence[tuple[int, Want]]
-) -> bool:
-    """Take the next jobs as planned; whether there were fewer of a model than planned."""
-    short = False
-    for model in dict.fromkeys(want.model for _, want in plan):
-        served = [(place, want) for place, want in plan if want.model == model]
-        rows = await batch.db.fetch(SQL["pick"] % len(served), model)
-        short = short or len(rows) < len(served)
-        for (place, want), row in zip(served, rows, strict=False):
-            given[place].append(_take(batch, Row(*row), want, claims[place].taker, given[place]))
-    return short
-
-
-def _number(worker: str, nonce: str) -> int:
-    digest = hashlib.blake2s(f"{worker}\0{nonce}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-async def _claimed_before(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
-    names = sorted({(each.taker.worker, each.taker.nonce) for each in group})
-    columns = [list(column) for column in zip(*names, strict=True)]
-    rows = [Row(*row) for row in await batch.db.fetch(SQL["claimed_before"], *columns)]
-    return [
-        [lease_of(row) for row in rows if (row.worker, row.nonce) == (each.taker.worker, each.taker.nonce)]
-        for each in group
-    ]
-
-
-async def _plan(batch: Batch, group: Sequence[Claim], given: Sequence[list[Lease]]) -> list[tuple[int, Want]]:
-    """Who shall get the next job of which model: one pair (place in the group, want) for each job."""
-    lacking = [max(0, each.taker.n - len(have)) for each, have in zip(group, given, strict=True)]
-    models = sorted({want.model for each, n in zip(group, lacking, strict=True) if n for want in each.wants})
-    if not models:
-        return []
-    if len(models) == 1:  # nothing to choose
-        return [(place, group[place].wants[0]) for place, n in enumerate(lacking) for _ in range(n)]
-    waiting: dict[str, list[float]] = {model: [] for model in models}
-    most = 1 << (sum(lacking) - 1).bit_length()  # few different statements
-    for model, created_at in await batch.db.fetch(SQL["heads"] % most, models):
-        waiting[model].append(created_at)
-    return [
-        (place, want)
-        for place, n in enumerate(lacking)
-        for _ in range(n)
-        if (want := _choose(batch.now, waiting, group[place].wants)) is not None
-    ]
-
-
-def _choose(now: float, waiting: dict[str, list[float]], wants: Sequence[Want]) -> Want | None:
-    heads = [
-        Head(n, want.model, now - waiting[want.model][0], want.warm)
-        for n, want in enumerate(wants)
-        if waiting[want.model]
-    ]
-    head = choose(heads)
-    if head is None:
-        return None
-    waiting[head.model].pop(0)
-    return wants[head.seq]
-
-
-def _take(batch: Batch, row: Row, want: Want, taker: Taker, have: Sequence[Lease]) -> Lease:
-    started = len(have) < taker.idle
-    row.state, row.attempts, row.stop_wish = "running", row.attempts + 1, 0
-    row.worker, row.nonce, row.token = taker.worker, taker.nonce, new_secret()
-    if not row.memo:  # what has left a memo is known to one engine alone: no other takes it over
-        row.engine = want.engine
-    row.lease_until = batch.now + batch.terms.lease_s
-    row.started_at = batch.now if started else None
-    batch.changed(row)
-    batch.advance(virtual(row.model), row.tag)
-    batch.count_waiting(row.model, row.key_id, -1)
-    if started:
-        batch.tell(row, "started", {"attempt": row.attempts, "engine": row.engine})
-    batch.topics.add(f"job:{row.id}")
-    return lease_of(row)
 
 
 def lease_of(row: Row) -> Lease:

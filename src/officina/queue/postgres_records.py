@@ -9,7 +9,7 @@ import msgspec
 
 from officina.errors import NothingToShare, UnknownRequest
 from officina.job import StoredFile, new_secret
-from officina.keys import Key, Session
+from officina.keys import Key, KeyChange, KeyLimits, Session
 from officina.queue.attempt import End, may_see
 from officina.queue.postgres_batch import SQL, Batch
 from officina.queue.rows import key_of
@@ -32,8 +32,28 @@ async def add_key(batch: Batch, key: Key) -> None:
         batch,
         "add_key",
         *(key.id, key.name, key.digest, " ".join(key.scopes), key.created_at, key.hint),
-        *(key.last_used_at, key.revoked_at, key.weight),
+        *(key.last_used_at, key.revoked_at, key.weight, _stored(key.limits)),
     )
+
+
+def _stored(limits: KeyLimits) -> bytes | None:
+    """The column of limits: null where there are none, so that keys without cost nothing."""
+    return msgspec.json.encode(limits) if limits != KeyLimits() else None
+
+
+async def change_key(batch: Batch, key_id: str, change: KeyChange) -> Key:
+    """Change a key, and wake every model that has work waiting: more may run now. Raises as the queue."""
+    found = await batch.db.fetchrow(SQL["key_to_change"], key_id)
+    if found is None:
+        raise _unknown(key_id)
+    changed = change.of(key_of(tuple(found)))
+    await _write(batch, "change_key", key_id, changed.name, changed.weight, _stored(changed.limits))
+    batch.topics.update(f"model:{row[0]}" for row in await batch.db.fetch(SQL["waiting_models"], []))
+    return changed
+
+
+def _unknown(key_id: str) -> UnknownRequest:
+    return UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
 
 
 async def revoke_key(batch: Batch, key_id: str, *, cancel_waiting: bool) -> Key:
@@ -41,7 +61,7 @@ async def revoke_key(batch: Batch, key_id: str, *, cancel_waiting: bool) -> Key:
     batch.wrote = True
     found = await batch.db.fetchrow(SQL["revoke_key"], batch.now, key_id)
     if found is None:
-        raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
+        raise _unknown(key_id)
     if cancel_waiting:
         waiting = [row[0] for row in await batch.db.fetch(SQL["waiting_of_key"], key_id)]
         await batch.lock(waiting)

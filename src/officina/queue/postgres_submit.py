@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from officina.errors import CallerError, IdempotencyConflict, QueueFull
+from officina.errors import CallerError, IdempotencyConflict
 from officina.job import NewJob, Submitted, searchable
 from officina.queue.order import Clock, stamp
 from officina.queue.postgres_batch import SQL, Batch
+from officina.queue.postgres_limits import Admission, admission
 
 Name = tuple[str, str]
 """A key's id and the idempotency key that its caller chose."""
@@ -35,26 +36,12 @@ async def submit(batch: Batch, group: Sequence[Submit]) -> list[Submitted | Call
 
     The clocks of all its keys are locked first, so two gateways stamp and count one after the other.
     """
+    limited = await admission(batch, {each.job.key_id for each in group})
     clocks = await _clocks(batch, group)
-    earlier = await _remember(batch, group)
-    keys = sorted({each.job.key_id for each in group})
-    waiting = dict(map(tuple, await batch.db.fetch(SQL["waiting_of_keys"], keys)))
-    answers: list[Submitted | CallerError] = []
+    names = dict(await _remember(batch, group))
+    await limited.read()
     accepted: list[tuple[NewJob, float]] = []
-    names: dict[Name, tuple[bytes, str]] = dict(earlier)
-    for each in group:
-        job, before = each.job, names.get(each.name) if each.name else None
-        if before is not None:
-            answers.append(_replayed(job.digest, *before))
-        elif (there := waiting.get(job.key_id, 0)) >= each.max_waiting:
-            answers.append(_full(there))
-        else:
-            waiting[job.key_id] = there + 1
-            tag = stamp(clocks, (job.model, job.key_id, job.level), job.cost / job.weight)
-            accepted.append((job, tag))
-            answers.append(Submitted(job.id))
-            if each.name:
-                names[each.name] = (job.digest, job.id)
+    answers = [_decide(each, limited, clocks, names, accepted) for each in group]
     await _forget(batch, {each.name for each in group if each.name} - names.keys())
     await _insert(batch, accepted)
     for clock, tag in clocks.items():
@@ -63,14 +50,28 @@ async def submit(batch: Batch, group: Sequence[Submit]) -> list[Submitted | Call
     return answers
 
 
+def _decide(
+    each: Submit,
+    limited: Admission,
+    clocks: dict[Clock, float],
+    names: dict[Name, tuple[bytes, str]],
+    accepted: list[tuple[NewJob, float]],
+) -> Submitted | CallerError:
+    job, before = each.job, names.get(each.name) if each.name else None
+    if before is not None:
+        return _replayed(job.digest, *before)
+    try:
+        allowance = limited.admit(job, each.max_waiting)
+    except CallerError as error:
+        return error
+    accepted.append((job, stamp(clocks, (job.model, job.key_id, job.level), job.cost / job.weight)))
+    if each.name:
+        names[each.name] = (job.digest, job.id)
+    return Submitted(job.id, allowance=allowance)
+
+
 def _replayed(digest: bytes, remembered: bytes, job_id: str) -> Submitted | CallerError:
     return Submitted(job_id, replayed=True) if digest == remembered else IdempotencyConflict()
-
-
-def _full(waiting: int) -> QueueFull:
-    return QueueFull(
-        f"{waiting} requests of this key are waiting, the most allowed; try again later.", retry_after=5
-    )
 
 
 async def _clocks(batch: Batch, group: Sequence[Submit]) -> dict[Clock, float]:
@@ -126,6 +127,8 @@ async def _insert(batch: Batch, accepted: Sequence[tuple[NewJob, float]]) -> Non
             job.max_attempts,
             job.notes,
             sought(job.text),
+            job.most_outputs,
+            job.most_usd,
         )
         for job, tag in accepted
     ]

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from officina.errors import StillActive
 from officina.queue.attempt import MODEL_GONE, End, after_loss, encode, may_see
 from officina.queue.postgres_batch import SQL, Batch
-from officina.queue.protocol import Swept
+from officina.queue.postgres_workers import forget
+from officina.queue.protocol import FORGET_WORKER_S, Swept
 
 
 async def may_sweep(batch: Batch) -> bool:
@@ -33,6 +34,7 @@ def _is_late(batch: Batch, job_id: str) -> bool:
 
 async def lose_workers(batch: Batch, workers: str) -> Swept:
     """Take back the leases of every worker whose id starts with `workers`: it is known to be dead."""
+    await forget(batch, workers)
     found = await batch.db.fetch(SQL["leases_of"], workers, workers + "\U0010ffff")
     held = [row[0] for row in found]
     await batch.lock(held)
@@ -89,6 +91,8 @@ async def remove_expired(batch: Batch) -> tuple[int, tuple[str, ...]]:
     uploads = await batch.db.fetch(SQL["old_uploads"], batch.now)
     await batch.db.execute(SQL["old_idempotency"], batch.now - batch.terms.idempotency_s)
     await batch.db.execute(SQL["old_sessions"], batch.now)
+    await batch.db.execute(SQL["old_rates"], batch.now)
+    await batch.db.execute(SQL["old_workers"], batch.now - FORGET_WORKER_S)
     for name in ("old_clocks", "old_counts", "old_lanes"):
         await batch.db.execute(SQL[name])
     return len(old), (*keys, *(row[0] for row in uploads))

@@ -13,8 +13,19 @@ from officina.queue.protocol import Worker
 
 def key_of(row: tuple[Any, ...]) -> Key:
     """A key from its row."""
-    key_id, name, digest, scopes, *rest = row
-    return Key(key_id, name, digest, tuple(scopes.split()), *rest[:-1], limits_of(rest[-1]))
+    key_id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits = row
+    return Key(
+        id=key_id,
+        name=name,
+        digest=digest,
+        scopes=tuple(scopes.split()),
+        created_at=created_at,
+        hint=hint,
+        last_used_at=last_used_at,
+        revoked_at=revoked_at,
+        weight=weight,
+        limits=limits_of(limits),
+    )
 
 
 def limits_of(stored: bytes | None) -> KeyLimits:

@@ -30,6 +30,8 @@ CREATE TABLE jobs (
   error        bytea,
   notes        bytea,
   cost_usd     float8 NOT NULL DEFAULT 0,
+  most_outputs integer NOT NULL DEFAULT 1,           -- what it takes at most, held of its key's budget
+  most_usd     float8 NOT NULL DEFAULT 0,
   CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled'))),
   CHECK ((worker IS NOT NULL) = (state = 'running')),
   CHECK ((lease_until IS NOT NULL) = (state = 'running')),
@@ -42,6 +44,7 @@ CREATE TABLE jobs (
 );
 
 CREATE INDEX jobs_ready          ON jobs (model, tag, seq) WHERE state = 'queued' AND run_at IS NULL;
+CREATE INDEX jobs_ready_of_key   ON jobs (model, key_id, tag, seq) WHERE state = 'queued' AND run_at IS NULL;
 CREATE INDEX jobs_waiting        ON jobs (model, seq)      WHERE state = 'queued';
 CREATE INDEX jobs_waiting_of_key ON jobs (key_id, seq)     WHERE state = 'queued';
 CREATE INDEX jobs_delayed        ON jobs (run_at)          WHERE run_at IS NOT NULL;
@@ -125,8 +128,26 @@ CREATE TABLE keys (
   hint         text NOT NULL,
   last_used_at float8,
   revoked_at   float8,
-  weight       float8 NOT NULL DEFAULT 1
+  weight       float8 NOT NULL DEFAULT 1,
+  limits       bytea                         -- JSON; what is not in it, the settings say; null: nothing
 );
+CREATE INDEX keys_limited ON keys (id) WHERE limits IS NOT NULL;
+
+CREATE TABLE rates (                         -- when a key that submits evenly would submit next
+  key_id text COLLATE "C" PRIMARY KEY,
+  due_at float8 NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE workers (                       -- one row per start of a worker; no promise hangs on it
+  id            text COLLATE "C" PRIMARY KEY,
+  said          bytea NOT NULL,              -- JSON: its hello
+  gateway       text NOT NULL,               -- that it last talked to
+  terms         text NOT NULL,               -- a mark of what it was told when it said hello
+  registered_at float8 NOT NULL,
+  seen_at       float8 NOT NULL,
+  is_claiming   integer NOT NULL DEFAULT 0,  -- before its first claim it may still be loading
+  drain_wish    integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
 
 CREATE TABLE usage (
   day       text COLLATE "C" NOT NULL,
@@ -140,6 +161,7 @@ CREATE TABLE usage (
   cost_usd  float8 NOT NULL,
   PRIMARY KEY (day, model, key_id)
 ) WITH (fillfactor = 50);
+CREATE INDEX usage_of_key ON usage (key_id, day);
 
 CREATE TABLE shares (                        -- results that their owners show to whoever has the token
   token      text COLLATE "C" PRIMARY KEY,

@@ -35,12 +35,14 @@ SELECT id, input FROM jobs WHERE id = ANY($1::text[])
 
 -- name: rows
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd
   FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
 
 -- name: free_rows
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd
   FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE SKIP LOCKED
 
 -- name: lock_claims
@@ -56,20 +58,91 @@ SELECT h.model, h.created_at FROM unnest($1::text[]) AS m (id), LATERAL (
 -- name: pick
 WITH pick AS MATERIALIZED (
   SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo, input
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd, input
     FROM jobs WHERE model = $1 AND state = 'queued' AND run_at IS NULL
    ORDER BY tag, seq LIMIT %d FOR UPDATE SKIP LOCKED)
-SELECT * FROM pick ORDER BY tag, seq
+SELECT pick.*, k.limits FROM pick LEFT JOIN keys AS k ON k.id = pick.key_id ORDER BY tag, seq
+
+-- name: pick_beyond
+-- The first few of each key but those in $2: however much a key at its limit has waiting costs nothing.
+WITH RECURSIVE who (id) AS (
+  (SELECT key_id FROM jobs WHERE model = $1 AND state = 'queued' AND run_at IS NULL ORDER BY key_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT key_id FROM jobs WHERE model = $1 AND state = 'queued' AND run_at IS NULL AND key_id > who.id
+           ORDER BY key_id LIMIT 1) FROM who WHERE who.id IS NOT NULL),
+first AS (
+  SELECT j.id FROM who, LATERAL (
+    SELECT id, tag, seq FROM jobs WHERE model = $1 AND key_id = who.id AND state = 'queued' AND run_at IS NULL
+     ORDER BY tag, seq LIMIT %d) AS j
+   WHERE who.id <> ALL($2::text[]) ORDER BY j.tag, j.seq LIMIT %d),
+pick AS MATERIALIZED (
+  SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd, input
+    FROM jobs WHERE id IN (SELECT id FROM first) AND state = 'queued' AND run_at IS NULL FOR UPDATE SKIP LOCKED)
+SELECT pick.*, k.limits FROM pick LEFT JOIN keys AS k ON k.id = pick.key_id ORDER BY tag, seq
+
+-- name: lock_limits
+-- Whoever decides about the limits of a key or model waits for others that do; in order, against deadlocks.
+SELECT pg_advisory_xact_lock(1869440362, n) FROM unnest($1::integer[]) AS n
+
+-- name: limits_of_keys
+SELECT id, limits FROM keys WHERE id = ANY($1::text[]) AND limits IS NOT NULL
+
+-- name: limited_waiting
+SELECT id, limits FROM keys AS k
+ WHERE limits IS NOT NULL AND EXISTS (SELECT 1 FROM counts AS c WHERE c.key_id = k.id AND c.model = ANY($1::text[]))
+
+-- name: all_waiting
+SELECT w.key_id, k.limits FROM (SELECT DISTINCT key_id FROM counts WHERE model = ANY($1::text[])) AS w
+  LEFT JOIN keys AS k ON k.id = w.key_id
+
+-- name: running_of_keys
+SELECT key_id, count(*) FROM jobs WHERE state = 'running' AND key_id = ANY($1::text[]) GROUP BY key_id
+
+-- name: running_of_models
+SELECT model, count(*) FROM jobs WHERE state = 'running' AND model = ANY($1::text[]) GROUP BY model
+
+-- name: models_with_room
+SELECT model FROM counts
+ WHERE model = ANY($1::text[])
+    OR key_id = ANY(CASE WHEN $3 THEN $2::text[]
+                         ELSE ARRAY(SELECT id FROM keys WHERE id = ANY($2::text[]) AND limits IS NOT NULL) END)
+ GROUP BY model HAVING sum(waiting) > 0
+
+-- name: rates
+SELECT key_id, due_at FROM rates WHERE key_id = ANY($1::text[])
+
+-- name: set_rates
+INSERT INTO rates (key_id, due_at) SELECT * FROM unnest($1::text[], $2::float8[])
+ON CONFLICT (key_id) DO UPDATE SET due_at = excluded.due_at
+
+-- name: old_rates
+DELETE FROM rates WHERE key_id IN (SELECT key_id FROM rates WHERE due_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED)
+
+-- name: spending
+-- One snapshot: what has ended is in the usage of its day, and what has not is held.
+SELECT w.id, u.outputs, u.cost_usd, q.outputs + r.outputs, q.usd + r.usd
+  FROM unnest($1::text[]) AS w (id),
+       LATERAL (SELECT coalesce(sum(outputs), 0)::bigint AS outputs, coalesce(sum(cost_usd), 0) AS cost_usd
+                  FROM usage WHERE key_id = w.id AND day = $2) AS u,
+       LATERAL (SELECT coalesce(sum(most_outputs), 0)::bigint AS outputs, coalesce(sum(most_usd), 0) AS usd
+                  FROM jobs WHERE key_id = w.id AND state = 'queued') AS q,
+       LATERAL (SELECT coalesce(sum(most_outputs), 0)::bigint AS outputs, coalesce(sum(most_usd), 0) AS usd
+                  FROM jobs WHERE key_id = w.id AND state = 'running') AS r
 
 -- name: claimed_before
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo, input
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd, input
   FROM jobs JOIN unnest($1::text[], $2::text[]) AS c (by_worker, by_nonce) ON worker = by_worker AND nonce = by_nonce
  WHERE state = 'running' ORDER BY tag, seq
 
 -- name: held
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo, input
+       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+       most_outputs, most_usd, input
   FROM jobs WHERE id = $1 AND token = $2 AND state = 'running'
 
 -- name: write_jobs
@@ -89,11 +162,12 @@ UPDATE jobs SET lease_until = w.lease_until FROM unnest($1::text[], $2::float8[]
  WHERE jobs.id = w.id
 
 -- name: insert_jobs
-INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words)
-SELECT id, model, key_id, level, tag, 'queued', input, $10::float8, max_attempts, notes, words
+INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words,
+                  most_outputs, most_usd)
+SELECT id, model, key_id, level, tag, 'queued', input, $12::float8, max_attempts, notes, words, most_outputs, most_usd
   FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::float8[], $6::bytea[], $7::integer[],
-              $8::bytea[], $9::text[]) WITH ORDINALITY
-    AS w (id, model, key_id, level, tag, input, max_attempts, notes, words, n) ORDER BY n
+              $8::bytea[], $9::text[], $10::integer[], $11::float8[]) WITH ORDINALITY
+    AS w (id, model, key_id, level, tag, input, max_attempts, notes, words, most_outputs, most_usd, n) ORDER BY n
 
 -- name: add_events
 INSERT INTO events (job_id, n, kind, at, data)
@@ -309,23 +383,30 @@ SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_us
   FROM usage WHERE day >= $1 AND day <= $2 AND ($3::text IS NULL OR key_id = $3) ORDER BY day, model, key_id
 
 -- name: add_key
-INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: key_by_hash
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
   FROM keys WHERE digest = $1
 
 -- name: key
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight FROM keys WHERE id = $1
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits FROM keys WHERE id = $1
+
+-- name: key_to_change
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
+  FROM keys WHERE id = $1 FOR UPDATE
+
+-- name: change_key
+UPDATE keys SET name = $2, weight = $3, limits = $4 WHERE id = $1
 
 -- name: keys
-SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
   FROM keys ORDER BY created_at, id
 
 -- name: revoke_key
 UPDATE keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2
-RETURNING id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight
+RETURNING id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
 
 -- name: keys_used
 UPDATE keys SET last_used_at = greatest(coalesce(last_used_at, 0), w.at)
@@ -335,7 +416,7 @@ UPDATE keys SET last_used_at = greatest(coalesce(last_used_at, 0), w.at)
 INSERT INTO sessions (digest, key_id, created_at, expires_at) VALUES ($1, $2, $3, $4)
 
 -- name: key_by_session
-SELECT k.id, k.name, k.digest, k.scopes, k.created_at, k.hint, k.last_used_at, k.revoked_at, k.weight
+SELECT k.id, k.name, k.digest, k.scopes, k.created_at, k.hint, k.last_used_at, k.revoked_at, k.weight, k.limits
   FROM sessions AS s JOIN keys AS k ON k.id = s.key_id
  WHERE s.digest = $1 AND s.expires_at > coalesce($2::float8, extract(epoch FROM clock_timestamp())::float8)
 
@@ -344,3 +425,25 @@ DELETE FROM sessions WHERE digest = $1
 
 -- name: end_sessions
 DELETE FROM sessions WHERE key_id = $1 RETURNING digest
+
+-- name: add_worker
+INSERT INTO workers (id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish)
+VALUES ($1, $2, $3, $4, $5, $5, $6, $7)
+
+-- name: workers
+SELECT id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+  FROM workers ORDER BY registered_at, id
+
+-- name: workers_seen
+UPDATE workers SET seen_at = $4, gateway = w.gateway, is_claiming = w.is_claiming
+  FROM unnest($1::text[], $2::text[], $3::integer[]) AS w (id, gateway, is_claiming) WHERE workers.id = w.id
+
+-- name: wish_drain
+UPDATE workers SET drain_wish = 1 WHERE id = $1
+RETURNING id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish
+
+-- name: forget_workers
+DELETE FROM workers WHERE id >= $1 AND id < $2
+
+-- name: old_workers
+DELETE FROM workers WHERE seen_at < $1
