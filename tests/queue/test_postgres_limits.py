@@ -71,10 +71,11 @@ async def test_claims_and_ends_at_both_gateways_never_run_more_than_a_key_may(ga
     async def work(n: int) -> None:
         queue = gateways[n % 2]
         while len(done) < len(ids):
-            for lease in await claim(queue, 2, worker=f"worker-{n}", wants=[want(), want(OTHER_MODEL)]):
-                running.add(lease.job_id)
-                assert len(running) <= CAP
-                await asyncio.sleep(0)  # the others claim meanwhile
+            leases = await claim(queue, 2, worker=f"worker-{n}", wants=[want(), want(OTHER_MODEL)])
+            running.update(lease.job_id for lease in leases)
+            assert len(running) <= CAP
+            await asyncio.sleep(0)  # the others claim meanwhile
+            for lease in leases:
                 running.discard(lease.job_id)  # before the database lets go of it
                 await queue.finish(ref(lease), DONE)
                 done.add(lease.job_id)
