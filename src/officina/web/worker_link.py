@@ -26,7 +26,7 @@ from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, R
 from officina.picture import sniff
 from officina.queue.protocol import Taker
 from officina.readiness import stands_in
-from officina.service import Gateway, Member
+from officina.service import Gateway, Member, local_workers
 from officina.web.call import Call
 from officina.web.chunks import opened, peek
 from officina.web.render import Answer, json
@@ -48,7 +48,7 @@ async def register(call: Call) -> Answer:
             f"This gateway speaks version {VERSION} of the worker link and the worker {said.version}; "
             "bring both to the same release."
         )
-    worker_id = f"{'local' if key.id == LOCAL else 'worker'}-{new_secret()}"
+    worker_id = (local_workers(call.gateway.settings.data) if key.id == LOCAL else "worker-") + new_secret()
     call.gateway.members[worker_id] = Member(worker_id, said, time.time())
     return json(
         Registered(
