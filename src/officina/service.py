@@ -308,8 +308,10 @@ async def first_key(data: Path, queue: Queue) -> str:
     path = data / "first-key"
     path.touch(mode=0o600)
     path.write_text(secret + "\n", encoding="ascii")
-    await queue.add_key(key)
-    return secret
+    if await queue.add_first_key(key):
+        return secret
+    path.unlink()  # another gateway was quicker
+    return ""
 
 
 @contextlib.contextmanager

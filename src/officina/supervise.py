@@ -14,7 +14,7 @@ import structlog
 from officina import engines
 from officina.errors import OperatorError
 from officina.job import new_secret
-from officina.service import Gateway, local_workers
+from officina.service import Gateway
 
 log = structlog.get_logger("officina.supervise")
 
@@ -49,7 +49,7 @@ async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> No
     loop = asyncio.get_running_loop()
     while not draining.is_set():
         begun = loop.time()
-        name = local_workers(gateway.settings.data) + new_secret()[:8]
+        name = f"local-{new_secret()[:8]}"
         process, tether = await _start(gateway, url, name)
         try:
             await _ended_or(process, draining)

@@ -235,6 +235,10 @@ class PostgresQueue:
         """See Queue.add_key."""
         await self._other(records.add_key, key)
 
+    async def add_first_key(self, key: Key) -> bool:
+        """See Queue.add_first_key."""
+        return await self._other(records.add_first_key, key)
+
     async def key_by_hash(self, digest: bytes) -> Key | None:
         """See Queue.key_by_hash."""
         row = await self._reads.row(SQL["key_by_hash"], digest)

@@ -56,6 +56,15 @@ def _unknown(key_id: str) -> UnknownRequest:
     return UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
 
 
+async def add_first_key(batch: Batch, key: Key) -> bool:
+    """Store a key if there is none yet; whether it was stored. Gateways do this one after the other."""
+    await batch.db.execute(SQL["lock_first_key"])
+    if await batch.db.fetchrow(SQL["keys"]) is not None:
+        return False
+    await add_key(batch, key)
+    return True
+
+
 async def revoke_key(batch: Batch, key_id: str, *, cancel_waiting: bool) -> Key:
     """Revoke a key; its waiting jobs run on unless they shall be cancelled. Raises UnknownRequest."""
     batch.wrote = True

@@ -256,6 +256,10 @@ class SqliteQueue:
         """See Queue.add_key."""
         await self._writer.do(sqlite_records.add_key, key)
 
+    async def add_first_key(self, key: Key) -> bool:
+        """See Queue.add_first_key."""
+        return await self._writer.do(sqlite_records.add_first_key, key)
+
     async def key_by_hash(self, digest: bytes) -> Key | None:
         """See Queue.key_by_hash."""
         row = self._reader.row(SQL["key_by_hash"], (digest,))

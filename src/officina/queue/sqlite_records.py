@@ -68,6 +68,14 @@ def _key(tx: Transaction, key_id: str) -> Key:
     return key_of(row)
 
 
+def add_first_key(tx: Transaction, key: Key) -> bool:
+    """Store a key if there is none yet; whether it was stored."""
+    if tx.row(SQL["keys"]) is not None:
+        return False
+    add_key(tx, key)
+    return True
+
+
 def revoke_key(tx: Transaction, key_id: str, terms: Terms, *, cancel_waiting: bool) -> Key:
     """Revoke a key; its waiting jobs run on unless they shall be cancelled. Raises UnknownRequest."""
     tx.db.execute(SQL["revoke_key"], (tx.now, key_id))

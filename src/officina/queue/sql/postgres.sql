@@ -386,6 +386,9 @@ SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_us
 INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
+-- name: lock_first_key
+SELECT pg_advisory_xact_lock(1869440361, 2)
+
 -- name: key_by_hash
 SELECT id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits
   FROM keys WHERE digest = $1
