@@ -25,6 +25,7 @@ from officina.examples import Examples
 from officina.explain import did_you_mean
 from officina.fetch.address import Reach, is_local
 from officina.file_urls import FileUrls
+from officina.job import new_secret
 from officina.keyring import Keyring
 from officina.keys import KeyLimits, mint
 from officina.link import FetchPolicy
@@ -184,12 +185,12 @@ async def open_gateway(settings: Settings, public_url: str) -> AsyncIterator[Gat
             retention_s=settings.retention_days * 86400.0,
             limits=usual_limits(settings),
         )
-        queue = open_sqlite(settings.data / "officina.db", terms)
+        queue = await open_queue(settings, terms)
         try:
             gateway = build(settings, public_url, catalog, queue)
             await _try_store(gateway)
             gateway.first_key = await first_key(settings.data, queue)
-            await queue.lose("local-")
+            await queue.lose(local_workers(settings.data))
             await gateway.crew.refresh()
             async with _sweeping(gateway), gateway.probes:
                 yield gateway
@@ -221,6 +222,27 @@ def usual_limits(settings: Settings) -> KeyLimits:
         max_waiting=settings.max_waiting,
         max_running=settings.max_running or None,
     )
+
+
+async def open_queue(settings: Settings, terms: Terms) -> Queue:
+    """Open the queue that the settings name. Raises OperatorError."""
+    if not settings.database:
+        return open_sqlite(settings.data / "officina.db", terms)
+    from officina.queue.postgres import open_postgres
+
+    return await open_postgres(settings.database, terms)
+
+
+def local_workers(data: Path) -> str:
+    """How the names of the workers begin that a gateway starts itself: its own, by the name of its folder.
+
+    Others may work on the same queue, so the name is made once and kept in the folder.
+    """
+    path = data / "gateway"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(new_secret()[:12], encoding="ascii")
+    return f"local-{path.read_text(encoding='ascii')}-"
 
 
 def build(settings: Settings, public_url: str, catalog: Catalog, queue: Queue) -> Gateway:
@@ -286,8 +308,10 @@ async def first_key(data: Path, queue: Queue) -> str:
     path = data / "first-key"
     path.touch(mode=0o600)
     path.write_text(secret + "\n", encoding="ascii")
-    await queue.add_key(key)
-    return secret
+    if await queue.add_first_key(key):
+        return secret
+    path.unlink()  # another gateway was quicker
+    return ""
 
 
 @contextlib.contextmanager

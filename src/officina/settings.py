@@ -62,6 +62,9 @@ class Settings:
     """Every setting of the gateway and its local workers."""
 
     data: Path = setting(Path("officina-data"), "Folder of the database, the files and the first key.")
+    database: str = setting(
+        "", "postgresql://… to share the queue with other gateways; empty: SQLite in the data folder."
+    )
     host: str = setting("127.0.0.1", "Address to listen on; any but loopback needs public_url.")
     port: int = setting(8000, "Port to listen on; 0 takes a free one.")
     public_url: str = setting("", "The URL that callers use, for absolute links and the Host check.")
@@ -124,6 +127,10 @@ class Settings:
             raise SettingsError(
                 f"host = {self.host!r} is reachable from outside, so public_url must say under which URL; "
                 'for example public_url = "https://officina.example.org".'
+            )
+        if self.database and not self.database.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(
+                "database must be empty, or a URL like postgresql://user:password@host:5432/name."
             )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise SettingsError(f"public_url = {self.public_url!r} must start with http:// or https://.")

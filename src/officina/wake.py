@@ -27,6 +27,10 @@ class Wakes:
             for listener in self._listening.get(topic, ()):
                 listener.wake()
 
+    def notify_all(self) -> None:
+        """Wake everybody: something may have happened that nobody was told of."""
+        self.notify(list(self._listening))
+
 
 class Listener:
     """One waiter on some topics."""

@@ -12,6 +12,7 @@ from queue_implementations import IMPLEMENTATIONS, OpenQueue
 from queue_scene import TERMS, Clock
 
 from officina.queue.protocol import Queue, Terms
+from postgres_server import databases
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,6 +51,8 @@ def open_queue(
 ) -> Iterator[OpenQueue]:
     """Opens the queue of this test; again, when called again. All are closed at the end."""
     opened: list[Queue] = []
+    if implementation == "postgres":
+        runner.run(databases().of(tmp_path))
 
     async def open_it(terms: Terms = TERMS) -> Queue:
         opened.append(await IMPLEMENTATIONS[implementation](tmp_path, terms, clock))
@@ -58,6 +61,8 @@ def open_queue(
     yield open_it
     for queue in reversed(opened):
         runner.run(queue.close())
+    if implementation == "postgres":
+        databases().give_back(tmp_path)
 
 
 @pytest.fixture

@@ -175,6 +175,7 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "file": lambda queue: queue.file("none"),
     "known_store_keys": lambda queue: queue.known_store_keys(["none"]),
     "add_key": lambda queue: queue.add_key(mint("late", ("caller",))[0]),
+    "add_first_key": lambda queue: queue.add_first_key(mint("late", ("caller",))[0]),
     "key_by_hash": lambda queue: queue.key_by_hash(b""),
     "keys": lambda queue: queue.keys(),
     "change_key": lambda queue: queue.change_key("none", KeyChange()),
@@ -191,6 +192,13 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "end_sessions": lambda queue: queue.end_sessions("none"),
     "snapshot": lambda queue: queue.snapshot(Path("/dev/null/copy")),
 }
+
+
+async def test_of_several_first_keys_one_is_stored(queue: Queue) -> None:
+    made = [mint(f"first {n}", ("caller", "admin"))[0] for n in range(5)]
+    stored = await asyncio.gather(*(queue.add_first_key(key) for key in made))
+    assert sorted(stored) == [False] * 4 + [True]
+    assert [key.id for key in await queue.keys()] == [made[stored.index(True)].id]
 
 
 def test_every_method_of_the_protocol_is_called_after_a_close() -> None:

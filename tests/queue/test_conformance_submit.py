@@ -98,7 +98,7 @@ def _acknowledged(folder: Path, implementation: str, lines: int) -> list[list[st
         [sys.executable, str(here / "submit_until_killed.py"), implementation, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(here.parent)},
     )
     assert child.stdout is not None
     with child, child.stdout:

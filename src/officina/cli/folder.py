@@ -41,17 +41,18 @@ async def opened(data: Path) -> AsyncIterator[Queue]:
         Stop: there is no database yet.
     """
     from officina.queue.protocol import Terms
-    from officina.queue.sqlite import open_sqlite
-    from officina.service import lock
+    from officina.service import lock, open_queue
+    from officina.settings import load
 
-    if not (data / DATABASE_FILE).is_file():
+    settings = load({"data": data}).settings
+    if not settings.database and not (data / DATABASE_FILE).is_file():
         raise Stop(
             f"There is no database in {data}.",
             Code.SETUP,
             todo="Give the folder with --data, or a server with --url; `officina serve` makes a new one.",
         )
     with lock(data):
-        queue = open_sqlite(data / DATABASE_FILE, Terms())
+        queue = await open_queue(settings, Terms())
         try:
             yield queue
         finally:

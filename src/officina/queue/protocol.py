@@ -260,6 +260,10 @@ class Queue(Protocol):
         """Store a key (its hash only)."""
         ...
 
+    async def add_first_key(self, key: Key) -> bool:
+        """Store a key if there is none yet; whether it was stored. One of several gateways succeeds."""
+        ...
+
     async def key_by_hash(self, digest: bytes) -> Key | None:
         """The key of this hash, revoked or not."""
         ...

@@ -44,8 +44,10 @@ from officina.queue import (
     sqlite_sweep,
     sqlite_workers,
 )
+from officina.queue.attempt import decode
 from officina.queue.order import POSITIONS
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want, Worker
+from officina.queue.rows import key_of, worker_of
 from officina.queue.sqlite_jobs import SQL
 from officina.queue.writer import Transaction, Writer
 from officina.wake import Wakes
@@ -176,7 +178,7 @@ class SqliteQueue:
     async def events(self, job_id: str, after: int = 0) -> Sequence[Event]:
         """See Queue.events. The first event is the row itself."""
         rows = self._reader.rows(SQL["events"], (job_id, after))
-        found = [Event(n, kind, at, sqlite_jobs.decode(data)) for n, kind, at, data in rows]
+        found = [Event(n, kind, at, decode(data)) for n, kind, at, data in rows]
         if after < 1:
             found.insert(0, Event(1, "queued", sqlite_jobs.job(self._reader, job_id).created_at))
         return found
@@ -254,14 +256,18 @@ class SqliteQueue:
         """See Queue.add_key."""
         await self._writer.do(sqlite_records.add_key, key)
 
+    async def add_first_key(self, key: Key) -> bool:
+        """See Queue.add_first_key."""
+        return await self._writer.do(sqlite_records.add_first_key, key)
+
     async def key_by_hash(self, digest: bytes) -> Key | None:
         """See Queue.key_by_hash."""
         row = self._reader.row(SQL["key_by_hash"], (digest,))
-        return sqlite_records.key_of(row) if row else None
+        return key_of(row) if row else None
 
     async def keys(self) -> Sequence[Key]:
         """See Queue.keys."""
-        return [sqlite_records.key_of(row) for row in self._reader.rows(SQL["keys"])]
+        return [key_of(row) for row in self._reader.rows(SQL["keys"])]
 
     async def change_key(self, key_id: str, change: KeyChange) -> Key:
         """See Queue.change_key."""
@@ -288,7 +294,7 @@ class SqliteQueue:
     async def key_by_session(self, digest: bytes) -> Key | None:
         """See Queue.key_by_session."""
         row = self._reader.row(SQL["key_by_session"], (digest, self._clock()))
-        return sqlite_records.key_of(row) if row else None
+        return key_of(row) if row else None
 
     async def end_session(self, digest: bytes) -> None:
         """See Queue.end_session."""
@@ -304,7 +310,7 @@ class SqliteQueue:
 
     async def workers(self) -> Sequence[Worker]:
         """See Queue.workers."""
-        return [sqlite_workers.worker_of(row) for row in self._reader.rows(SQL["workers"])]
+        return [worker_of(row) for row in self._reader.rows(SQL["workers"])]
 
     async def workers_seen(self, workers: Sequence[Worker]) -> None:
         """See Queue.workers_seen."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,69 +9,31 @@ from typing import Any
 import msgspec
 
 from officina.errors import (
-    ForeignRequest,
     IdempotencyConflict,
     LeaseLost,
-    UnknownRequest,
 )
 from officina.job import (
     CancelAnswer,
     EventKind,
-    Failure,
     Job,
     Lease,
     LeaseRef,
     NewJob,
     News,
     Outcome,
-    Output,
     Renewal,
-    State,
-    StoredFile,
     Submitted,
     new_secret,
-    output_key,
     searchable,
 )
 from officina.queue import sql
+from officina.queue.attempt import Again, End, Held, after, encode, may_see
 from officina.queue.order import Head, choose, stamp, virtual
 from officina.queue.protocol import Taker, Terms, Want
 from officina.queue.sqlite_limits import admit, count_running, hold, open_head
 from officina.queue.writer import Transaction
 
 SQL = sql.statements("sqlite")
-encode = msgspec.json.encode
-decode = msgspec.json.decode
-
-
-class Held(msgspec.Struct, frozen=True):
-    """The columns of a job that decide how its attempt may end."""
-
-    id: str
-    state: State
-    token: str | None
-    attempts: int
-    max_attempts: int
-    stop_wish: int
-    model: str
-    key_id: str
-    history: bytes | None
-    notes: bytes | None
-    most_outputs: int
-    most_usd: float
-
-
-class End(msgspec.Struct, frozen=True):
-    """How a job ends: its last state, what its row then says, and what is counted."""
-
-    state: State
-    output: bytes | None = None
-    error: bytes | None = None
-    notes: bytes | None = None
-    history: bytes | None = None
-    outputs: int = 0
-    run_s: float = 0.0
-    cost_usd: float = 0.0
 
 
 def submit(tx: Transaction, job: NewJob, max_waiting: int, terms: Terms) -> Submitted:
@@ -191,37 +152,22 @@ def finish(tx: Transaction, ref: LeaseRef, outcome: Outcome, terms: Terms) -> Jo
     if held is None or held.token != ref.token:
         raise LeaseLost
     if held.state == "running":
-        if outcome.kind == "succeeded":
-            _succeed(tx, held, outcome, terms)
-        elif outcome.kind == "cancelled" or held.stop_wish:
-            end(tx, held, End("cancelled", run_s=outcome.run_s), terms)
-        else:
-            failure = outcome.failure or Failure("engine_failed", "The engine gave no reason.")
-            if outcome.forget:
-                tx.db.execute(SQL["note_memo"], ("", held.id))
-            fail_attempt(tx, held, failure, terms, retry=outcome.retry, run_s=outcome.run_s)
+        how = after(held, outcome, tx.now, terms)
+        if outcome.kind == "failed" and outcome.forget and not held.stop_wish:
+            tx.db.execute(SQL["note_memo"], ("", held.id))
+        settle(tx, held, how, terms)
     return job(tx, ref.job_id)
 
 
-def fail_attempt(
-    tx: Transaction, held: Held, failure: Failure, terms: Terms, *, retry: bool, run_s: float = 0.0
-) -> bool:
-    """End a failed attempt: another try with a delay when that may help, else the job has failed.
-
-    True when it will be tried again.
-    """
-    history = _remember(held, failure, tx.now)
-    if not retry or held.attempts >= held.max_attempts:
-        end(tx, held, End("failed", error=encode(failure), history=history, run_s=run_s), terms)
-        return False
-    delay = min(terms.retry_most_s, terms.retry_base_s * 2 ** (held.attempts - 1))
-    run_at = tx.now + delay * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
-    tx.db.execute(SQL["requeue"], (run_at, held.attempts, history, held.id))
+def settle(tx: Transaction, held: Held, how: End | Again, terms: Terms) -> None:
+    """Write what the end of an attempt means: the job has ended, or waits for another try."""
+    if isinstance(how, End):
+        end(tx, held, how, terms)
+        return
+    tx.db.execute(SQL["requeue"], (how.run_at, held.attempts, how.history, held.id))
     count_waiting(tx, held.model, held.key_id, 1)
     count_running(tx, held.model, held.key_id, -1)
-    again = {"attempt": held.attempts, "reason": failure.type, "message": failure.message}
-    tell(tx, held.id, "queued", {**again, "retry_in_s": round(run_at - tx.now, 3)})
-    return True
+    tell(tx, held.id, "queued", how.event)
 
 
 def hand_back(tx: Transaction, refs: Sequence[LeaseRef], terms: Terms) -> int:
@@ -263,6 +209,8 @@ def end(tx: Transaction, held: Held, how: End, terms: Terms) -> None:
     """Move a job to an ended state, count it, release its files, and say so."""
     history = how.history or held.history
     hold(tx, held.key_id, (held.most_outputs, held.most_usd), terms, -1)
+    for file in how.files:
+        tx.db.execute(SQL["add_file"], msgspec.structs.astuple(file))
     tx.db.execute(
         SQL["end"],
         (how.state, tx.now, how.output, how.error, how.notes, history, how.cost_usd, held.id, held.state),
@@ -276,7 +224,7 @@ def end(tx: Transaction, held: Held, how: End, terms: Terms) -> None:
     day = time.strftime("%Y-%m-%d", time.gmtime(tx.now))
     ends = [int(how.state == each) for each in ("succeeded", "failed", "cancelled")]
     tx.db.execute(
-        SQL["count_usage"], (day, held.model, held.key_id, *ends, how.outputs, how.run_s, how.cost_usd)
+        SQL["count_usage"], (day, held.model, held.key_id, *ends, len(how.files), how.run_s, how.cost_usd)
     )
     tell(tx, held.id, "ended", {"status": how.state})
 
@@ -293,15 +241,6 @@ def job(tx: Any, job_id: str, owner: str | None = None) -> Job:
     """Read a job for its owner (None: the admin). Raises UnknownRequest, ForeignRequest."""
     row = tx.row(SQL["job"], (job_id,))
     return may_see(Job(*row) if row else None, job_id, owner)
-
-
-def may_see(found: Job | None, job_id: str, owner: str | None) -> Job:
-    """Give a job to its owner (None: the admin). Raises UnknownRequest, ForeignRequest."""
-    if found is None:
-        raise UnknownRequest(f"There is no request {job_id}: it never existed, was deleted, or has expired.")
-    if owner is not None and found.key_id != owner:
-        raise ForeignRequest
-    return found
 
 
 def leased(tx: Any, ref: LeaseRef) -> Lease:
@@ -335,47 +274,3 @@ def count_waiting(tx: Transaction, model: str, key_id: str, change: int) -> None
     """Keep the counts of waiting jobs per model and per key."""
     tx.waiting[("model", model)] += change
     tx.waiting[("key", key_id)] += change
-
-
-def _succeed(tx: Transaction, held: Held, outcome: Outcome, terms: Terms) -> None:
-    names: dict[str, list[str]] = {}
-    for each in outcome.outputs:
-        names.setdefault(f"{each.kind}s", []).append(_keep_output(tx, held, each, terms))
-    how = End(
-        "succeeded",
-        output=encode(names),
-        notes=_noted(held, outcome),
-        outputs=len(outcome.outputs),
-        run_s=outcome.run_s,
-        cost_usd=outcome.cost_usd,
-    )
-    end(tx, held, how, terms)
-
-
-def _noted(held: Held, outcome: Outcome) -> bytes | None:
-    before = decode(held.notes) if held.notes else {}
-    return encode({**before, **outcome.notes}) if before or outcome.notes else None
-
-
-def _keep_output(tx: Transaction, held: Held, output: Output, terms: Terms) -> str:
-    name = new_secret()
-    file = StoredFile(
-        name=name,
-        suffix=output.suffix,
-        store_key=output_key(held.id, held.attempts, output.n, output.suffix),
-        key_id=held.key_id,
-        content_type=output.content_type,
-        size_bytes=output.size_bytes,
-        sha256=output.sha256,
-        created_at=tx.now,
-        expires_at=tx.now + terms.retention_s,
-        job_id=held.id,
-    )
-    tx.db.execute(SQL["add_file"], msgspec.structs.astuple(file))
-    return name + output.suffix
-
-
-def _remember(held: Held, failure: Failure, now: float) -> bytes:
-    history = decode(held.history) if held.history else []
-    history.append({"attempt": held.attempts, "type": failure.type, "message": failure.message, "at": now})
-    return encode(history)

@@ -6,7 +6,8 @@ from typing import Any
 
 from officina.errors import NothingToShare, UnknownRequest
 from officina.job import Filter, Job, Record, Storage, Stored, new_secret, searchable
-from officina.queue.sqlite_jobs import SQL, job, may_see
+from officina.queue.attempt import may_see
+from officina.queue.sqlite_jobs import SQL, job
 from officina.queue.writer import Transaction
 
 

@@ -15,6 +15,7 @@ from officina.queue import sql
 from officina.queue.limits import Rate
 from officina.queue.order import Head
 from officina.queue.protocol import Terms, Use, Want
+from officina.queue.rows import limits_of as own_limits
 from officina.queue.writer import Transaction
 
 SQL = sql.statements("sqlite")
@@ -52,7 +53,7 @@ def limits_of(tx: Transaction, key_id: str, terms: Terms) -> KeyLimits:
     found = tx.limits.get(key_id)
     if found is None:
         row = tx.row(SQL["limits"], (key_id,))
-        own = msgspec.json.decode(row[0], type=KeyLimits) if row and row[0] else KeyLimits()
+        own = own_limits(row[0]) if row else KeyLimits()
         found = tx.limits[key_id] = own.over(terms.limits)
     return found
 

@@ -9,9 +9,11 @@ import msgspec
 
 from officina.errors import UnknownFile, UnknownRequest
 from officina.job import StoredFile
-from officina.keys import Key, KeyChange, KeyLimits, Session
+from officina.keys import Key, KeyChange, Session
+from officina.queue.attempt import End
 from officina.queue.protocol import Terms
-from officina.queue.sqlite_jobs import SQL, End, end, lease_row
+from officina.queue.rows import key_of
+from officina.queue.sqlite_jobs import SQL, end, lease_row
 from officina.queue.writer import Transaction
 
 
@@ -47,13 +49,6 @@ def add_key(tx: Transaction, key: Key) -> None:
     )
 
 
-def key_of(row: tuple[Any, ...]) -> Key:
-    """A key from its row."""
-    key_id, name, digest, scopes, *rest = row
-    rest[-1] = msgspec.json.decode(rest[-1], type=KeyLimits) if rest[-1] else KeyLimits()
-    return Key(key_id, name, digest, tuple(scopes.split()), *rest)
-
-
 def change_key(tx: Transaction, key_id: str, change: KeyChange) -> Key:
     """Change a key, and wake every model that has work waiting: more may run now. Raises as the queue."""
     changed = change.of(_key(tx, key_id))
@@ -71,6 +66,14 @@ def _key(tx: Transaction, key_id: str) -> Key:
     if row is None:
         raise UnknownRequest(f"There is no key {key_id}; `GET /v1/keys` lists them.")
     return key_of(row)
+
+
+def add_first_key(tx: Transaction, key: Key) -> bool:
+    """Store a key if there is none yet; whether it was stored."""
+    if tx.row(SQL["keys"]) is not None:
+        return False
+    add_key(tx, key)
+    return True
 
 
 def revoke_key(tx: Transaction, key_id: str, terms: Terms, *, cancel_waiting: bool) -> Key:

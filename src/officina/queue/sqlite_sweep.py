@@ -6,17 +6,14 @@ from collections import Counter
 from collections.abc import Collection
 
 from officina.errors import StillActive
-from officina.job import Failure
+from officina.queue.attempt import MODEL_GONE, End, after_loss, encode
 from officina.queue.protocol import FORGET_WORKER_S, Swept, Terms
-from officina.queue.sqlite_jobs import SQL, End, encode, end, fail_attempt, job, lease_row, void_lease
+from officina.queue.sqlite_jobs import SQL, end, job, lease_row, settle, void_lease
 from officina.queue.sqlite_workers import forget
 from officina.queue.writer import Transaction
 
 BATCH = 500
 """Rows that one sweep removes or expires at most, so that it never holds up a caller's write for long."""
-
-WORKER_LOST = Failure("worker_lost", "The worker stopped answering during the run.")
-MODEL_GONE = Failure("model_gone", "The model was removed from this server while the request waited.")
 
 
 def expire_leases(tx: Transaction, terms: Terms) -> Swept:
@@ -40,12 +37,9 @@ def lose_leases(tx: Transaction, job_ids: Collection[str], terms: Terms) -> Swep
         if held is None or held.state != "running":
             continue
         void_lease(tx, job_id)
-        if held.stop_wish:
-            end(tx, held, End("cancelled"), terms)
-            counts["cancelled"] += 1
-        else:
-            again = fail_attempt(tx, held, WORKER_LOST, terms, retry=True)
-            counts["retried" if again else "failed"] += 1
+        how = after_loss(held, tx.now, terms)
+        settle(tx, held, how, terms)
+        counts[how.state if isinstance(how, End) else "retried"] += 1
     return Swept(counts["retried"], counts["failed"], counts["cancelled"])
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from officina.errors import UnknownRequest
-from officina.link import Register
 from officina.queue import sql
 from officina.queue.protocol import Worker
+from officina.queue.rows import worker_of
 from officina.queue.writer import Transaction
 
 SQL = sql.statements("sqlite")
@@ -31,15 +30,6 @@ def add_worker(tx: Transaction, worker: Worker) -> None:
             worker.is_claiming,
             worker.drain_wish,
         ),
-    )
-
-
-def worker_of(row: tuple[Any, ...]) -> Worker:
-    """A worker from its row."""
-    worker_id, said, gateway, terms, registered_at, seen_at, is_claiming, drain_wish = row
-    hello = msgspec.json.decode(said, type=Register)
-    return Worker(
-        worker_id, hello, gateway, terms, registered_at, seen_at, bool(is_claiming), bool(drain_wish)
     )
 
 

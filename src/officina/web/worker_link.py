@@ -27,7 +27,7 @@ from officina.link import VERSION, Claim, Claimed, Finish, HandBack, Register, R
 from officina.picture import TYPES, sniff
 from officina.queue.protocol import Taker, Worker
 from officina.readiness import stands_in
-from officina.service import Gateway
+from officina.service import Gateway, local_workers
 from officina.store import Served
 from officina.web.call import Call
 from officina.web.chunks import opened, peek
@@ -53,7 +53,7 @@ async def register(call: Call) -> Answer:
             f"This gateway speaks version {VERSION} of the worker link and the worker {said.version}; "
             "bring both to the same release."
         )
-    worker_id = f"{'local' if key.id == LOCAL else 'worker'}-{new_secret()}"
+    worker_id = (local_workers(call.gateway.settings.data) if key.id == LOCAL else "worker-") + new_secret()
     await call.gateway.crew.greet(Worker(worker_id, said))
     return json(
         Registered(

@@ -1,0 +1,192 @@
+"""Claims on PostgreSQL: the fairest jobs for a group of workers, under the limits of keys and models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from officina.job import Lease, new_secret
+from officina.queue.order import Head, choose, virtual
+from officina.queue.postgres_batch import SQL, Batch, Row
+from officina.queue.postgres_jobs import lease_of
+from officina.queue.postgres_limits import Room, number, room
+from officina.queue.protocol import Taker, Want
+from officina.queue.rows import limits_of
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A worker that asks for jobs."""
+
+    taker: Taker
+    wants: Sequence[Want]
+
+
+async def claim(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
+    """Lease the fairest jobs to those who ask, in the order in which they asked.
+
+    A claim and its repetition, perhaps at two gateways at once, wait for each other by their nonce.
+    """
+    asked = {(each.taker.worker, each.taker.nonce): each for each in group}
+    await batch.db.execute(SQL["lock_claims"], sorted({number(*name) for name in asked}))
+    claims = list(asked.values())
+    given = await _claimed_before(batch, claims)
+    limited = await room(batch, [want for each in claims for want in each.wants])
+    if limited is None:
+        await _give(batch, claims, given)
+    else:
+        await _give_within(batch, claims, given, limited)
+    return [given[claims.index(asked[each.taker.worker, each.taker.nonce])] for each in group]
+
+
+async def _give(batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]]) -> None:
+    """Give what waits where nothing is limited: a few statements, however many are asked for."""
+    while plan := await _plan(batch, claims, given):
+        short = await _pick(batch, claims, given, plan)
+        if not short or len({want.model for each in claims for want in each.wants}) == 1:
+            break
+        await batch.flush()  # another gateway was quicker with what was seen: look again
+
+
+async def _pick(
+    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], plan: Sequence[tuple[int, Want]]
+) -> bool:
+    """Take the next jobs as planned; whether there were fewer of a model than planned."""
+    short = False
+    for model in dict.fromkeys(want.model for _, want in plan):
+        served = [(place, want) for place, want in plan if want.model == model]
+        found = await batch.db.fetch(SQL["pick"] % len(served), model)
+        rows = [row for row in found if not _is_limited(batch, row[-1])]
+        if len(rows) < len(found):  # a limited key began to wait just now; the next claim counts it
+            plan = ()
+        short = short or len(rows) < len(served)
+        for (place, want), row in zip(served, rows, strict=False):
+            given[place].append(_take(batch, Row(*row[:-1]), want, claims[place].taker, given[place]))
+    return short and bool(plan)
+
+
+def _is_limited(batch: Batch, limits: bytes | None) -> bool:
+    return limits_of(limits).over(batch.terms.limits).max_running is not None
+
+
+async def _give_within(
+    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], limited: Room
+) -> None:
+    """Give what waits and may run, one job after the other, as on a queue of one gateway."""
+    lacking = sum(max(0, each.taker.n - len(have)) for each, have in zip(claims, given, strict=True))
+    while lacking > 0:
+        full = limited.full()
+        ready = await _ready(batch, claims, lacking, limited)
+        taken = sum(
+            _give_one(batch, each, have, ready, limited)
+            for each, have in zip(claims, given, strict=True)
+            for _ in range(each.taker.n - len(have))
+        )
+        lacking -= taken
+        if full == limited.full() or not taken:
+            return
+        await batch.flush()  # what a key that is full now has at the head hid others
+
+
+async def _ready(batch: Batch, claims: Sequence[Claim], lacking: int, limited: Room) -> dict[str, list[Row]]:
+    """The next jobs of each model, locked, but for those of keys that are full.
+
+    A limited key that began to wait just now is not counted yet; the next claim does.
+    """
+    full = limited.full()
+    most = 1 << (lacking - 1).bit_length()  # few different statements
+    ready: dict[str, list[Row]] = {}
+    for model in sorted({want.model for each in claims for want in each.wants}):
+        if full:
+            rows = await batch.db.fetch(SQL["pick_beyond"] % (most, most), model, full)
+        else:
+            rows = await batch.db.fetch(SQL["pick"] % most, model)
+        ready[model] = [
+            Row(*row[:-1]) for row in rows if row["key_id"] in limited.keys or not _is_limited(batch, row[-1])
+        ]
+    return ready
+
+
+def _give_one(
+    batch: Batch, each: Claim, have: list[Lease], ready: dict[str, list[Row]], limited: Room
+) -> bool:
+    """Give the fairest job that this claim may have now; whether there was one."""
+    starts = len(have) < each.taker.idle
+    first: dict[int, Row] = {}
+    for n, want in enumerate(each.wants):
+        if limited.for_model(want, starts=starts):
+            rows = ready.get(want.model, [])
+            row = next((row for row in rows if limited.for_key(row.key_id, starts=starts)), None)
+            if row is not None:
+                first[n] = row
+    wants = each.wants
+    head = choose(
+        [Head(n, wants[n].model, batch.now - row.created_at, wants[n].warm) for n, row in first.items()]
+    )
+    if head is None:
+        return False
+    row = first[head.seq]
+    ready[row.model].remove(row)
+    limited.take(row.model, row.key_id)
+    have.append(_take(batch, row, wants[head.seq], each.taker, have))
+    return True
+
+
+async def _claimed_before(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
+    names = sorted({(each.taker.worker, each.taker.nonce) for each in group})
+    columns = [list(column) for column in zip(*names, strict=True)]
+    rows = [Row(*row) for row in await batch.db.fetch(SQL["claimed_before"], *columns)]
+    return [
+        [lease_of(row) for row in rows if (row.worker, row.nonce) == (each.taker.worker, each.taker.nonce)]
+        for each in group
+    ]
+
+
+async def _plan(batch: Batch, group: Sequence[Claim], given: Sequence[list[Lease]]) -> list[tuple[int, Want]]:
+    """Who shall get the next job of which model: one pair (place in the group, want) for each job."""
+    lacking = [max(0, each.taker.n - len(have)) for each, have in zip(group, given, strict=True)]
+    models = sorted({want.model for each, n in zip(group, lacking, strict=True) if n for want in each.wants})
+    if not models:
+        return []
+    if len(models) == 1:  # nothing to choose
+        return [(place, group[place].wants[0]) for place, n in enumerate(lacking) for _ in range(n)]
+    waiting: dict[str, list[float]] = {model: [] for model in models}
+    most = 1 << (sum(lacking) - 1).bit_length()  # few different statements
+    for model, created_at in await batch.db.fetch(SQL["heads"] % most, models):
+        waiting[model].append(created_at)
+    return [
+        (place, want)
+        for place, n in enumerate(lacking)
+        for _ in range(n)
+        if (want := _choose(batch.now, waiting, group[place].wants)) is not None
+    ]
+
+
+def _choose(now: float, waiting: dict[str, list[float]], wants: Sequence[Want]) -> Want | None:
+    heads = [
+        Head(n, want.model, now - waiting[want.model][0], want.warm)
+        for n, want in enumerate(wants)
+        if waiting[want.model]
+    ]
+    head = choose(heads)
+    if head is None:
+        return None
+    waiting[head.model].pop(0)
+    return wants[head.seq]
+
+
+def _take(batch: Batch, row: Row, want: Want, taker: Taker, have: Sequence[Lease]) -> Lease:
+    started = len(have) < taker.idle
+    row.state, row.attempts, row.stop_wish = "running", row.attempts + 1, 0
+    row.worker, row.nonce, row.token = taker.worker, taker.nonce, new_secret()
+    if not row.memo:  # what has left a memo is known to one engine alone: no other takes it over
+        row.engine = want.engine
+    row.lease_until = batch.now + batch.terms.lease_s
+    row.started_at = batch.now if started else None
+    batch.changed(row)
+    batch.advance(virtual(row.model), row.tag)
+    batch.count_waiting(row.model, row.key_id, -1)
+    if started:
+        batch.tell(row, "started", {"attempt": row.attempts, "engine": row.engine})
+    batch.topics.add(f"job:{row.id}")
+    return lease_of(row)

@@ -1,0 +1,223 @@
+"""A lane: one connection that writes, and gathers what arrives during a commit into the next group.
+
+The commit is the timer, as in `writer`. A connection that breaks before COMMIT was sent lost nothing: the
+group runs again. When it breaks while COMMIT is under way, a row of `lanes` tells whether it took place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from officina.errors import CallerError, Unavailable
+from officina.job import new_secret
+from officina.queue.postgres_batch import SQL, Batch, Connection
+from officina.queue.postgres_server import (
+    AWAY,
+    CLOSED,
+    PATIENCE_S,
+    PAUSE_S,
+    Server,
+    is_lost,
+    now_of,
+    translated,
+)
+from officina.queue.protocol import Terms
+
+GROUP = 256
+"""Most operations in one commit."""
+
+TRIES = 3
+"""How often one operation is tried that others got in the way of."""
+
+Work = Callable[[Batch, Sequence[Any]], Awaitable[Sequence[Any]]]
+"""What a lane does with a group: its answers in order, a CallerError among them where one is refused."""
+
+
+class Surroundings(NamedTuple):
+    """What every lane of a queue shares."""
+
+    server: Server
+    terms: Terms
+    clock: Callable[[], float] | None
+    told: Callable[[set[str]], None]
+    """Takes the topics of a group that was committed."""
+    regained: Callable[[float], None]
+    """Is told for how long the database was away, in seconds, when it is back."""
+
+
+class _Asked(NamedTuple):
+    request: Any
+    answer: asyncio.Future[Any]
+    until: float
+
+
+class _Unsure(NamedTuple):
+    """A group whose COMMIT was sent and not answered."""
+
+    n: int
+    answers: Sequence[Any]
+    topics: set[str]
+
+
+class Lane:
+    """One kind of writing operation, in groups."""
+
+    def __init__(self, name: str, work: Work, around: Surroundings) -> None:
+        self._name = name
+        self._id = f"{name}-{new_secret()}"
+        self._work = work
+        self._around = around
+        self._asked: deque[_Asked] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+        self._db: Connection | None = None
+        self._n = 0
+        self._away_since = 0.0
+        self._task = asyncio.create_task(self._write(), name=f"officina-{name}")
+
+    def do(self, request: Any) -> asyncio.Future[Any]:
+        """Run an operation in the next group; the future resolves when it is on disk."""
+        if self._closed:
+            raise Unavailable(CLOSED)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(request, answer, time.monotonic() + PATIENCE_S))
+        self._arrived.set()
+        return answer
+
+    async def close(self) -> None:
+        """Finish what was asked before, then let go of the connection."""
+        self._closed = True
+        self._arrived.set()
+        await self._task
+        self._drop()
+
+    async def _write(self) -> None:
+        while not (self._closed and not self._asked):
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._asked:
+                group = [self._asked.popleft() for _ in range(min(GROUP, len(self._asked)))]
+                await self._answer(group)
+
+    async def _answer(self, group: list[_Asked]) -> None:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                await self._commit(group)
+            except Exception as error:  # noqa: BLE001 - whatever it was, only its own caller may suffer
+                if len(group) > 1:
+                    break
+                if not isinstance(error, _IN_THE_WAY) or not tries_left:
+                    _settle(group, [translated(error)])
+                    return
+            else:
+                return
+        for asked in group:
+            if asked.until < time.monotonic():
+                _settle([asked], [Unavailable(AWAY, retry_after=1)])
+            else:
+                await self._answer([asked])
+
+    async def _commit(self, group: list[_Asked]) -> None:
+        """Run a group until its outcome is known, or its callers have waited long enough."""
+        unsure: list[_Unsure] = []
+        while group:
+            try:
+                db = await self._connection()
+                done = await self._resolved(db, unsure) or await self._once(db, group, unsure)
+            except Exception as error:
+                if not is_lost(error, self._db):
+                    raise
+                self._drop()
+            else:
+                _settle(group, done[0])
+                self._around.told(done[1])
+                return
+            now = time.monotonic()
+            self._away_since = self._away_since or now
+            late = [each for each in group if each.until < now]
+            if len(late) == len(group) or not unsure:  # the answers of a commit in doubt are for all of them
+                _settle(late, [Unavailable(AWAY, retry_after=1)] * len(late))
+                group = [each for each in group if each.until >= now]
+            await asyncio.sleep(PAUSE_S)
+
+    async def _connection(self) -> Connection:
+        if self._db is None or self._db.is_closed():
+            self._db = await self._around.server.connect()
+            if self._away_since:
+                self._around.regained(time.monotonic() - self._away_since)
+                self._away_since = 0.0
+        return self._db
+
+    async def _resolved(self, db: Connection, unsure: list[_Unsure]) -> tuple[Sequence[Any], set[str]] | None:
+        """What was answered and told if the commit in doubt took place, else None."""
+        if not unsure:
+            return None
+        last = await db.fetchval(SQL["last_committed"], self._id)
+        before = unsure.pop()
+        return (before.answers, before.topics) if last == before.n else None
+
+    async def _once(
+        self, db: Connection, group: Sequence[_Asked], unsure: list[_Unsure]
+    ) -> tuple[Sequence[Any], set[str]]:
+        if self._n == 0:
+            await db.fetchval(SQL["last_committed"], self._id)
+        self._n += 1
+        await db.execute("BEGIN")
+        try:
+            batch = Batch(db, self._name, await now_of(db, self._around.clock), self._around.terms)
+            answers = await self._work(batch, [each.request for each in group])
+            await batch.flush()
+            if batch.wrote:
+                await db.execute(SQL["committed"], self._id, self._n, batch.now)
+        except BaseException as error:
+            if not is_lost(error, db):
+                with contextlib.suppress(Exception):
+                    await db.execute("ROLLBACK")
+            raise
+        if batch.wrote:
+            unsure.append(_Unsure(self._n, answers, batch.topics))
+        try:
+            await db.execute("COMMIT")
+        except asyncpg.PostgresError as error:
+            if not is_lost(error, db):
+                unsure.clear()
+            raise
+        return answers, batch.topics
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            self._db.terminate()
+            self._db = None
+
+
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+"""Errors by which another transaction got in the way of one that may well succeed next time."""
+
+
+def _settle(group: Sequence[_Asked], answers: Sequence[Any]) -> None:
+    for asked, answer in zip(group, answers, strict=True):
+        if asked.answer.done():
+            continue
+        if isinstance(answer, BaseException):
+            asked.answer.set_exception(answer)
+        else:
+            asked.answer.set_result(answer)
+
+
+async def one_by_one(batch: Batch, group: Sequence[Callable[[Batch], Awaitable[Any]]]) -> list[Any]:
+    """Run operations that stand by themselves one after the other, in one transaction."""
+    answers: list[Any] = []
+    for operation in group:
+        try:
+            answers.append(await operation(batch))
+        except CallerError as error:
+            answers.append(error)
+        await batch.flush()
+    return answers

@@ -1,0 +1,177 @@
+"""What a broken connection or a dead server does to the queue on PostgreSQL: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from queue_scene import (
+    DONE,
+    PLENTY,
+    TERMS,
+    all_jobs,
+    claim,
+    claim_one,
+    eventually,
+    new_job,
+    news,
+    ref,
+    submit,
+    want,
+)
+
+from cutting_proxy import CuttingProxy
+from officina.errors import Unavailable
+from officina.job import new_secret
+from officina.queue.postgres import PostgresQueue, open_postgres
+from officina.queue.protocol import Taker
+from postgres_server import PostgresServer, databases
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A server of this test's own, that keeps its promise."""
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+async def behind(proxy: CuttingProxy, folder: Path) -> PostgresQueue:
+    url = await databases().of(folder)
+    server = databases().server
+    return await open_postgres(url.replace(f":{server.port}/", f":{proxy.port}/"), TERMS)
+
+
+@pytest.fixture(autouse=True)
+def given_back(tmp_path: Path) -> Iterator[None]:
+    yield
+    databases().give_back(tmp_path)
+
+
+async def test_connections_cut_again_and_again_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    async with CuttingProxy(databases().server.port) as proxy:
+        queue = await behind(proxy, tmp_path)
+        ids: list[str] = []
+
+        async def work() -> None:
+            for _ in range(60):
+                ids.append(await submit(queue))
+                (lease,) = await claim(queue)
+                await queue.renew("worker-1", [news(lease, events=(("log", {"line": "once"}),))])
+                await queue.finish(ref(lease), DONE)
+
+        async def trouble(working: asyncio.Task[None]) -> None:
+            while not working.done():
+                await asyncio.sleep(0.2)
+                proxy.cut()
+
+        working = asyncio.create_task(work())
+        await asyncio.gather(working, trouble(working))
+        found = await all_jobs(queue)
+        assert {job.id for job in found} == set(ids)
+        assert {(job.state, job.attempts) for job in found} == {("succeeded", 1)}
+        for job_id in ids:
+            kinds = [event.kind for event in await queue.events(job_id)]
+            assert kinds == ["queued", "started", "log", "ended"]
+        await queue.close()
+
+
+@pytest.mark.parametrize("operation", ["submit", "claim", "renew", "finish", "cancel"])
+async def test_an_operation_whose_commit_was_not_answered_happens_once(
+    tmp_path: Path, operation: str
+) -> None:
+    async with CuttingProxy(databases().server.port) as proxy:
+        queue = await behind(proxy, tmp_path)
+        running = await submit(queue)
+        lease = await claim_one(queue)
+        waiting = await submit(queue)
+        taker = Taker("worker-2", new_secret())
+        operations = {
+            "submit": lambda: queue.submit(new_job(), PLENTY),
+            "claim": lambda: queue.claim(taker, [want()]),
+            "renew": lambda: queue.renew("worker-1", [news(lease, events=(("log", {"line": "once"}),))]),
+            "finish": lambda: queue.finish(ref(lease), DONE),
+            "cancel": lambda: queue.cancel(waiting, "ada"),
+        }
+        proxy.cut_after = b"COMMIT"
+        await operations[operation]()
+        assert proxy.cut_after is None
+        states = sorted(job.state for job in await all_jobs(queue))
+        assert (
+            states
+            == {
+                "submit": ["queued", "queued", "running"],
+                "claim": ["running", "running"],
+                "renew": ["queued", "running"],
+                "finish": ["queued", "succeeded"],
+                "cancel": ["cancelled", "running"],
+            }[operation]
+        )
+        kinds = [event.kind for event in await queue.events(running)]
+        assert kinds.count("log") == int(operation == "renew")
+        await queue.close()
+
+
+async def test_a_database_that_stays_away_is_said_within_seconds_and_comes_back_by_itself(
+    tmp_path: Path,
+) -> None:
+    async with CuttingProxy(databases().server.port) as proxy:
+        queue = await behind(proxy, tmp_path)
+        proxy.is_down = True
+        proxy.cut()
+        begun = time.monotonic()
+        with pytest.raises(Unavailable) as refused:
+            await submit(queue)
+        assert time.monotonic() - begun < 10
+        assert refused.value.retry_after
+        with pytest.raises(Unavailable):
+            await queue.depth()
+        proxy.is_down = False
+        await submit(queue)
+        assert len(await all_jobs(queue)) == 1
+        await queue.close()
+
+
+async def test_what_was_acknowledged_outlives_a_kill_of_the_server(server: PostgresServer) -> None:
+    queue = await open_postgres(server.url("postgres"), TERMS)
+    ids = [await submit(queue) for _ in range(20)]
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    ids.append(await submit(queue))
+    assert {job.id for job in await all_jobs(queue)} == set(ids)
+    await queue.close()
+
+
+async def test_two_gateways_give_each_job_once_and_wake_each_other(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    one, two = await open_postgres(url, TERMS), await open_postgres(url, TERMS)
+    with two.wakes.listen("model:studio/canvas/edit") as listener:
+        await asyncio.gather(*(submit(one) for _ in range(200)))
+        assert await listener.wait(10)
+    taken = await asyncio.gather(
+        *(claim(queue, 7, worker=f"w{n}") for n in range(20) for queue in (one, two))
+    )
+    jobs = [lease.job_id for leases in taken for lease in leases]
+    assert len(jobs) == len(set(jobs)) == 200
+    taker = Taker("worker-9", new_secret(), 3)
+    await asyncio.gather(*(submit(one) for _ in range(9)))
+    first, again = await asyncio.gather(one.claim(taker, [want()]), two.claim(taker, [want()]))
+    assert list(first) == list(again)
+    assert len(first) == 3
+    for queue in (one, two):
+        await queue.close()
+
+
+async def test_gateways_that_start_at_once_make_one_schema(server: PostgresServer) -> None:
+    queues = await asyncio.gather(*(open_postgres(server.url("postgres"), TERMS) for _ in range(5)))
+    await submit(queues[0])
+
+    async def is_there() -> bool:
+        return all([len(await all_jobs(queue)) == 1 for queue in queues])
+
+    await eventually(is_there)
+    for queue in queues:
+        await queue.close()
