@@ -447,12 +447,16 @@ class QueueMachine(RuleBasedStateMachine):
             assert set(self.run(self.queue.renew(worker, [])).stop) == wishes
 
 
+EXAMPLES = {"sqlite": 100, "postgres": 25}
+"""How many histories are tried; each step on a server takes many times as long as in a file."""
+
+
 @pytest.mark.parametrize("name", sorted(IMPLEMENTATIONS))
 def test_whatever_happens_an_accepted_job_is_never_lost_and_ends_once(name: str) -> None:
     run_state_machine_as_test(
         lambda: QueueMachine(name),
         settings=settings(
-            max_examples=100,
+            max_examples=EXAMPLES[name],
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
