@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from breaking_proxy import BreakingProxy
 from queue_scene import (
     DONE,
     PLENTY,
@@ -23,7 +24,6 @@ from queue_scene import (
     want,
 )
 
-from cutting_proxy import CuttingProxy
 from officina.errors import Unavailable
 from officina.job import new_secret
 from officina.queue.postgres import PostgresQueue, open_postgres
@@ -39,7 +39,7 @@ def server() -> Iterator[PostgresServer]:
     server.remove()
 
 
-async def behind(proxy: CuttingProxy, folder: Path) -> PostgresQueue:
+async def behind(proxy: BreakingProxy, folder: Path) -> PostgresQueue:
     url = await databases().of(folder)
     server = databases().server
     return await open_postgres(url.replace(f":{server.port}/", f":{proxy.port}/"), TERMS)
@@ -52,7 +52,7 @@ def given_back(tmp_path: Path) -> Iterator[None]:
 
 
 async def test_connections_cut_again_and_again_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    async with CuttingProxy(databases().server.port) as proxy:
+    async with BreakingProxy(databases().server.port) as proxy:
         queue = await behind(proxy, tmp_path)
         ids: list[str] = []
 
@@ -83,7 +83,7 @@ async def test_connections_cut_again_and_again_lose_and_repeat_nothing(tmp_path:
 async def test_an_operation_whose_commit_was_not_answered_happens_once(
     tmp_path: Path, operation: str
 ) -> None:
-    async with CuttingProxy(databases().server.port) as proxy:
+    async with BreakingProxy(databases().server.port) as proxy:
         queue = await behind(proxy, tmp_path)
         running = await submit(queue)
         lease = await claim_one(queue)
@@ -118,7 +118,7 @@ async def test_an_operation_whose_commit_was_not_answered_happens_once(
 async def test_a_database_that_stays_away_is_said_within_seconds_and_comes_back_by_itself(
     tmp_path: Path,
 ) -> None:
-    async with CuttingProxy(databases().server.port) as proxy:
+    async with BreakingProxy(databases().server.port) as proxy:
         queue = await behind(proxy, tmp_path)
         proxy.is_down = True
         proxy.cut()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 
-class CuttingProxy:
+class BreakingProxy:
     """Passes bytes on to a port until it is cut. Use as an async context manager."""
 
     def __init__(self, to_port: int) -> None:
@@ -19,7 +19,7 @@ class CuttingProxy:
         self.cut_after: bytes | None = None
         """Cut everything when these bytes were passed on to the server, before it can answer; once."""
 
-    async def __aenter__(self) -> CuttingProxy:
+    async def __aenter__(self) -> BreakingProxy:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
