@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
+import math
 import os
 import shutil
 import time
@@ -153,7 +154,8 @@ class Gateway:
         """Raise DiskFull when less is free than the reserve, before anything is written."""
         now = time.monotonic()
         if now - self._disk_checked_at > DISK_FRESH_S:
-            free = shutil.disk_usage(self.settings.data).free
+            beside = self.store.free_bytes()  # files may lie on a disk of their own
+            free = min(shutil.disk_usage(self.settings.data).free, beside if beside is not None else math.inf)
             self._disk_ok = free >= self.settings.disk_reserve_mb * MIB
             self._disk_checked_at = now
         if not self._disk_ok:

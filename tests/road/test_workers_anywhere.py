@@ -21,7 +21,7 @@ ROOT = "/worker/v1"
 
 HELLO_OF_0_1 = {"name": "old", "engines": [ENGINE], "slots": 1, "version": 1, "labels": {}}
 CLAIM_OF_0_1 = {"nonce": "n-1", "n": 1, "idle": 1, "engines": [ENGINE], "warm": [], "wait_s": 5.0}
-"""What workers of release 0.1.0 say, as it was recorded from one; ids are added."""
+"""What a worker says that knows nothing of labels it has, memory, release and draining; ids are added."""
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pytest
 from officina.child.frames import (
     MOVES,
     PREFIX_BYTES,
+    Begun,
     Done,
     Failed,
     Halted,
@@ -105,6 +106,7 @@ def test_a_child_that_is_hung_up_on_in_a_run_ends(tmp_path: Path) -> None:
         one.say(Load("engines.stubborn:Engine", {}))
         assert one.hear() == Loaded()
         one.say(start(tmp_path))
+        assert one.hear() == Begun()
         assert isinstance(one.hear(), Progress)
         assert one.hang_up() == 0
 
@@ -132,6 +134,7 @@ def test_a_stop_that_crosses_the_end_of_its_run_does_not_touch_the_next(tmp_path
         assert one.hear() == Loaded()
         for _ in range(2):
             one.say(start(tmp_path, seconds=0))
+            assert one.hear() == Begun()
             assert isinstance(one.hear(), Done)
             one.say(Stop(), Stop())
 

@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+from gateway_double import KEY, GatewayDouble
 
 from officina import engines
 from officina.engines import ENGINES
 from officina.errors import MissingExtra, OperatorError
-from officina.link import Work
+from officina.job import LeaseRef
+from officina.link import Register, Work
+from officina.worker.gateway import Gateway
+from officina.worker.outputs import Made
 from officina.worker.scratch import remove_abandoned, scratch_folder
 from officina.worker.seats import Seat, Seats
 from officina.worker.slot import Slot, SlotTerms
@@ -165,3 +169,14 @@ def test_an_engine_whose_library_is_missing_names_the_extra() -> None:
     with pytest.raises(MissingExtra, match=r"needs no_such_library.*pip install 'officina\[posters\]'"):
         engines.check(["posters"], {"posters": entry})
     assert engines.available({"posters": entry}) == ()
+
+
+async def test_an_output_that_vanished_is_told_of_and_not_tried_for_ever(tmp_path: Path) -> None:
+    async with GatewayDouble() as double:
+        hello = Register("here", ("echo",), 1)
+        async with Gateway(double.url, KEY, hello) as gateway, asyncio.timeout(10):
+            await gateway.register()
+            with pytest.raises(FileNotFoundError):
+                await gateway.put_output(
+                    LeaseRef("job-1", "a-token"), Made(0, "image", tmp_path / "gone.png", 9)
+                )

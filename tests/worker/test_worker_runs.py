@@ -155,6 +155,18 @@ async def test_an_engine_that_died_while_it_was_idle_harms_no_job(tmp_path: Path
         assert (await scene.gateway.result(scene.gateway.submit("echo"))).kind == "succeeded"
 
 
+async def test_an_engine_that_dies_before_it_takes_up_a_job_costs_that_no_attempt(tmp_path: Path) -> None:
+    async with working(tmp_path) as scene:
+        pid = (await scene.gateway.result(scene.gateway.submit("echo"))).notes["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        job = scene.gateway.submit("echo")
+        await scene.gateway.until(lambda: job.state == "running")
+        os.kill(pid, signal.SIGKILL)
+        outcome = await scene.gateway.result(job)
+        assert outcome.kind == "succeeded"
+        assert outcome.notes["pid"] != pid
+
+
 @pytest.mark.parametrize(
     ("how", "kind", "words"),
     [

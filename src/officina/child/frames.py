@@ -43,6 +43,10 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
     """From the child: the engine is ready for runs."""
 
 
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """From the child: the run begins. A child that dies before it says so has done nothing to the job."""
+
+
 class Progress(msgspec.Struct, frozen=True, tag=True):
     """From the child: how far the run is, 0 to 1."""
 
@@ -89,7 +93,7 @@ class Halted(msgspec.Struct, frozen=True, tag=True):
 
 Command = Load | Start | Stop
 Said = Progress | Log | Memo
-Report = Loaded | Said | Done | Failed | Halted
+Report = Loaded | Begun | Said | Done | Failed | Halted
 State = Literal["new", "loading", "ready", "running", "stopping", "failed"]
 
 MOVES: Mapping[State, Mapping[type[Command | Report], State]] = {
@@ -97,13 +101,13 @@ MOVES: Mapping[State, Mapping[type[Command | Report], State]] = {
     "loading": {Loaded: "ready", Failed: "failed"},
     "ready": {Start: "running", Stop: "ready"},  # a Stop may cross the end of its run
     "running": {
-        **dict.fromkeys(get_args(Said), "running"),
+        **dict.fromkeys((Begun, *get_args(Said)), "running"),
         Stop: "stopping",
         Done: "ready",
         Failed: "ready",
     },
     "stopping": {
-        **dict.fromkeys(get_args(Said), "stopping"),
+        **dict.fromkeys((Begun, *get_args(Said)), "stopping"),
         Done: "ready",
         Failed: "ready",
         Halted: "ready",

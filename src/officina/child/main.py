@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from officina.child.frames import (
+    Begun,
     Done,
     Failed,
     Halted,
@@ -77,6 +78,7 @@ class Child:
         while True:
             order = self._orders.get()
             if isinstance(order, Start):
+                self._tell(Begun())
                 self._tell(self._run(engine, order))
 
     def _listen(self) -> None:

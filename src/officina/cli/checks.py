@@ -233,11 +233,9 @@ def store(settings: Settings) -> Findings:
     """Where files are kept, whether that works, and how they are delivered."""
     import asyncio
 
-    from officina import logs
     from officina.errors import OfficinaError
     from officina.store import open_store, place_of
 
-    logs.configure("console", "error")
     try:
         place = place_of(settings)
         if place.folder and not place.folder.is_dir():

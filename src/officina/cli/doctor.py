@@ -27,6 +27,9 @@ def doctor(
     as_json: options.Json = False,
 ) -> None:
     """Look at the settings, the program, the data folder and the server; exits with 1 if anything fails."""
+    from officina import logs
+
+    logs.configure("console", "error")  # what is found is told below, not beside it
     with show.screen(as_json) as screen:
         wrong = ""
         try:

@@ -91,7 +91,7 @@ def lacking(name: str, options: Mapping[str, Any]) -> str:
         module = name.partition(":")[0]
         return "" if ":" in name and _is_there(module) else f"no engine {name!r} is installed here"
     if missing := _missing(entry):
-        return f"{', '.join(missing)} is not installed; {_remedy(entry)}"
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; {_remedy(entry)}"
     return str(_attribute(entry.lacks)(options)) if entry.lacks else ""
 
 

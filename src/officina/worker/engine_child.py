@@ -15,6 +15,7 @@ import structlog
 
 from officina.child.frames import (
     PREFIX_BYTES,
+    Begun,
     Command,
     Done,
     Failed,
@@ -65,6 +66,8 @@ class EngineChild:
         self._tail = b""
         self._listening = asyncio.create_task(self._keep_tail())
         self.loaded: Load | None = None
+        self.begun = False
+        """Whether it has taken up the latest attempt."""
         self.killed = False
 
     @classmethod
@@ -105,6 +108,7 @@ class EngineChild:
 
     async def run(self, start: Start, hear: Hear) -> Done | Failed:
         """Have it make an attempt, to the end."""
+        self.begun = False
         await self._tell(start)
         end = await self._ended(hear)
         if isinstance(end, Halted):
@@ -158,7 +162,9 @@ class EngineChild:
             report = await self._hear()
             if isinstance(report, (Done, Failed, Halted)):
                 return report
-            if isinstance(report, Said):
+            if isinstance(report, Begun):
+                self.begun = True
+            elif isinstance(report, Said):
                 hear(report)
 
     async def _tell(self, command: Command) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -26,7 +25,7 @@ from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
 from officina.link import Claim, Claimed, Finish, Grant, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
-from officina.worker.straight import PIECE_BYTES, Straight, described, pieces
+from officina.worker.straight import BROKEN, PIECE_BYTES, Straight, described, pieces
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
@@ -43,7 +42,6 @@ _JSON = {"Content-Type": "application/json"}
 _KEPT_S = 60.0
 _KNOWN_S = 10
 SMALL_BYTES = 64 * 1024
-_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = structlog.get_logger("officina.worker")
 Answer = TypeVar("Answer")
@@ -88,9 +86,7 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=_KEPT_S, ssl=_certificates(self._root), ttl_dns_cache=_KNOWN_S
-            ),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_S, ttl_dns_cache=_KNOWN_S),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -195,7 +191,7 @@ class Gateway:
                         given += len(fresh)
                         if fresh:
                             yield fresh
-            except (*_BROKEN, _NotNow) as error:
+            except (*BROKEN, _NotNow) as error:
                 if grant.url:
                     grant = Grant()
                     continue
@@ -288,7 +284,7 @@ class Gateway:
         for pause_s in _pauses():
             try:
                 answer = await ask()
-            except (*_BROKEN, msgspec.DecodeError, _NotNow) as error:
+            except (*BROKEN, msgspec.DecodeError, _NotNow) as error:
                 self._note_failure(error)
             else:
                 self._note_success()
@@ -324,10 +320,6 @@ def _pauses() -> Iterator[float]:
 def _body(file: BinaryIO, size_bytes: int) -> bytes | AsyncIterator[bytes]:
     """A file as the body of a call; a small one in one piece, which costs less than the hops to a thread."""
     return file.read(size_bytes) if size_bytes <= SMALL_BYTES else pieces(file)
-
-
-def _certificates(url: str) -> ssl.SSLContext | bool:
-    return ssl.create_default_context() if url.startswith("https://") else True
 
 
 def _patience(silence_s: float) -> aiohttp.ClientTimeout:

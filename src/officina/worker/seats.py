@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 
@@ -40,12 +41,12 @@ class Seat:
 class Seats:
     """The slots of a worker, the line in front of them, and the jobs whose inputs are still on their way.
 
-    A slot is never kept for a job that cannot begin. `changed` is set whenever any of it has changed.
+    A slot is never kept for a job that cannot begin.
     """
 
     def __init__(self, slots: Iterable[Slot]) -> None:
         self.slots = tuple(slots)
-        self.changed = asyncio.Event()
+        self._changed = asyncio.Event()
         self._idle = list(self.slots)
         self._coming: list[Seat] = []
         self._line: deque[Seat] = deque()
@@ -67,6 +68,13 @@ class Seats:
     @property
     def _expected(self) -> int:
         return len(self._line) + sum(not each.slow for each in self._coming)
+
+    async def change(self, within_s: float | None = None) -> None:
+        """Wait until a job has lined up or left, or its inputs are late; at most `within_s` seconds."""
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
 
     def warm_models(self) -> tuple[str, ...]:
         """The models whose engine is loaded, or will be, where the next job would run."""
@@ -100,7 +108,7 @@ class Seats:
             self._give(slot, seat)
         else:
             self._line.append(seat)
-        self.changed.set()
+        self._changed.set()
 
     def leave(self, seat: Seat) -> None:
         """Give the slot, or the place in line, up; doing so twice is no harm."""
@@ -117,12 +125,12 @@ class Seats:
             self._give(seat.slot.result(), self._line.popleft())
         else:
             self._idle.append(seat.slot.result())
-        self.changed.set()
+        self._changed.set()
 
     def _lose_patience(self, seat: Seat) -> None:
         if seat in self._coming:
             seat.slow = True
-            self.changed.set()
+            self._changed.set()
 
     def _is_busy(self, slot: Slot) -> bool:
         return slot not in self._idle

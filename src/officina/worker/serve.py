@@ -163,14 +163,13 @@ class Worker:
             if claimed.drain:
                 self._tools.leases.drain.set()
             if claimed.work and not self._seats.idle:
-                await asyncio.sleep(_AHEAD_PAUSE_S)  # what begins now is in more of a hurry
+                await self._seats.change(_AHEAD_PAUSE_S)  # what begins now is in more of a hurry
             elif not claimed.work and clock() - asked_at < _TOO_SOON_S:
                 await asyncio.sleep(_TOO_SOON_S)  # a gateway that is stopping does not let claims wait
 
     async def _room(self) -> None:
         while self._seats.room == 0:
-            self._seats.changed.clear()
-            await self._seats.changed.wait()
+            await self._seats.change()
 
     def _accept(self, work: Work) -> None:
         log.info("claim", job_id=work.job_id, attempt=work.attempt, model=work.model, started=work.started)

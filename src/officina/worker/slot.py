@@ -55,7 +55,12 @@ class Slot:
             child = await self._ready(load)
             if isinstance(child, Failed):
                 return child
-            return await self._attempt(child, start, deadline_s, hear)
+            end = await self._attempt(child, start, deadline_s, hear)
+            if child.begun or child.killed:
+                return end
+            # It had died while it was idle, and nobody had noticed yet: the job knows nothing of it.
+            fresh = await self._ready(load)
+            return fresh if isinstance(fresh, Failed) else await self._attempt(fresh, start, deadline_s, hear)
         finally:
             if self._child is not None and not self._child.ready:
                 await self._discard("stopped by force")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +26,8 @@ _CONNECT_S = 3.0
 _SILENCE_S = 20.0
 PIECE_BYTES = 2**20
 _TRIES = 2
-_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
+BROKEN = (aiohttp.ClientError, TimeoutError, ConnectionError)
+"""What a connection that breaks raises, and nothing that a file of our own could."""
 
 log = structlog.get_logger("officina.worker")
 
@@ -61,14 +61,14 @@ class Straight:
                         if 200 <= answer.status < 300:
                             return True
                         reason = f"status {answer.status}"
-            except _BROKEN as error:
+            except BROKEN as error:
                 reason = type(error).__name__
         self._shun(reason)
         return False
 
     @asynccontextmanager
     async def get(self, grant: Grant) -> AsyncGenerator[aiohttp.ClientResponse]:
-        """Open an object for reading. Raises what `_BROKEN` names when it is not given."""
+        """Open an object for reading. Raises what `BROKEN` names when it is not given."""
         try:
             async with self._http.get(
                 _as_signed(grant), headers=grant.headers, allow_redirects=False
@@ -76,7 +76,7 @@ class Straight:
                 if response.status != 200:
                     raise aiohttp.ClientPayloadError(f"status {response.status}")
                 yield response
-        except _BROKEN as error:
+        except BROKEN as error:
             self._shun(type(error).__name__)
             raise
 
@@ -84,7 +84,7 @@ class Straight:
     def _http(self) -> aiohttp.ClientSession:
         if self._client is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
-            connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context())
+            connector = aiohttp.TCPConnector(limit=0)
             self._client = aiohttp.ClientSession(
                 timeout=timeout,
                 connector=connector,

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -97,6 +98,7 @@ class _Job:
         self.nets = nets
         self.png = png
         self._steps = 0
+        self._stepping = Lock()  # two threads may be at work, and progress never goes back
 
     def done(self) -> Result:
         """Every variant, painted and written."""
@@ -138,8 +140,9 @@ class _Job:
 
     def _step(self, message: str) -> None:
         """Each step brings the work a share of the way nearer to its end, whatever their number."""
-        self._steps += 1
-        self.run.progress(1 - 0.86 ** (self._steps / self.wish.copies), message)
+        with self._stepping:
+            self._steps += 1
+            self.run.progress(1 - 0.86 ** (self._steps / self.wish.copies), message)
 
 
 def _unused(bench: Bench) -> list[str]:
