@@ -229,6 +229,17 @@ async def test_what_has_a_limit_is_not_fetched_ahead_of_its_start(queue: Queue) 
     assert len(await claim(queue, 2, idle=1, wants=[capped(9)])) == 1
 
 
+async def test_nothing_is_fetched_ahead_past_a_job_of_a_limited_key(queue: Queue) -> None:
+    await add_key(queue, "ada", max_running=1)
+    await submit_many(queue, 2, "ada")
+    first, second = await submit_many(queue, 2, "bob")
+    assert await claim(queue, 3, idle=0) == []
+    started = await claim(queue, 3, idle=2)  # ada's one, and past her second bob's first; no more ahead
+    assert [lease.job_id for lease in started[1:]] == [first]
+    assert await claim(queue, 3, idle=0) == []
+    assert [lease.job_id for lease in await claim(queue, 3, idle=1)] == [second]
+
+
 async def test_the_limits_hold_when_the_queue_is_opened_anew(open_queue: OpenQueue) -> None:
     queue = await open_queue()
     await add_key(queue, max_running=1)

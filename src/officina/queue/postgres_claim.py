@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -72,20 +73,34 @@ def _is_limited(batch: Batch, limits: bytes | None) -> bool:
 async def _give_within(
     batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], limited: Room
 ) -> None:
-    """Give what waits and may run, one job after the other, as on a queue of one gateway."""
-    lacking = sum(max(0, each.taker.n - len(have)) for each, have in zip(claims, given, strict=True))
+    """Give what waits and may run, one job after the other: first to idle slots, then ahead of a start."""
+    if await _give_starts(batch, claims, given, limited):
+        await batch.flush()  # what was given is no longer at the head
+    await _give_ahead(batch, claims, given, limited)
+
+
+async def _give_starts(
+    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], limited: Room
+) -> int:
+    """Give idle slots what may start now, past keys that are full; how many."""
+    idle = [
+        max(0, min(each.taker.n, each.taker.idle) - len(have))
+        for each, have in zip(claims, given, strict=True)
+    ]
+    lacking = sum(idle)
     while lacking > 0:
         full = limited.full()
         ready = await _ready(batch, claims, lacking, limited)
         taken = sum(
-            _give_one(batch, each, have, ready, limited)
+            _give_start(batch, each, have, ready, limited)
             for each, have in zip(claims, given, strict=True)
-            for _ in range(each.taker.n - len(have))
+            for _ in range(min(each.taker.n, each.taker.idle) - len(have))
         )
         lacking -= taken
         if full == limited.full() or not taken:
-            return
+            break
         await batch.flush()  # what a key that is full now has at the head hid others
+    return sum(idle) - lacking
 
 
 async def _ready(batch: Batch, claims: Sequence[Claim], lacking: int, limited: Room) -> dict[str, list[Row]]:
@@ -107,18 +122,61 @@ async def _ready(batch: Batch, claims: Sequence[Claim], lacking: int, limited: R
     return ready
 
 
-def _give_one(
+def _give_start(
     batch: Batch, each: Claim, have: list[Lease], ready: dict[str, list[Row]], limited: Room
 ) -> bool:
-    """Give the fairest job that this claim may have now; whether there was one."""
-    starts = len(have) < each.taker.idle
+    """Give an idle slot the fairest job that may start now; whether there was one."""
     first: dict[int, Row] = {}
     for n, want in enumerate(each.wants):
-        if limited.for_model(want, starts=starts):
-            rows = ready.get(want.model, [])
-            row = next((row for row in rows if limited.for_key(row.key_id, starts=starts)), None)
+        if limited.for_model(want):
+            row = next((row for row in ready.get(want.model, []) if limited.for_key(row.key_id)), None)
             if row is not None:
                 first[n] = row
+    return _give_fairest(batch, each, have, ready, limited, first)
+
+
+async def _give_ahead(
+    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], limited: Room
+) -> None:
+    """Give what has no limit ahead of its start, up to the first job of a limited key: none passes it."""
+    asking = [
+        (each, have)
+        for each, have in zip(claims, given, strict=True)
+        if each.taker.idle <= len(have) < each.taker.n
+    ]
+    lacking = sum(each.taker.n - len(have) for each, have in asking)
+    if not lacking:
+        return
+    most = 1 << (lacking - 1).bit_length()
+    ready: dict[str, list[Row]] = {}
+    for model in sorted(
+        {want.model for each, _ in asking for want in each.wants if want.max_running is None}
+    ):
+        rows = await batch.db.fetch(SQL["pick"] % most, model)
+        free = takewhile(
+            lambda row: row["key_id"] not in limited.keys and not _is_limited(batch, row[-1]), rows
+        )
+        ready[model] = [Row(*row[:-1]) for row in free]
+    for each, have in asking:
+        while len(have) < each.taker.n:
+            first = {
+                n: ready[want.model][0]
+                for n, want in enumerate(each.wants)
+                if want.max_running is None and ready[want.model]
+            }
+            if not _give_fairest(batch, each, have, ready, limited, first):
+                break
+
+
+def _give_fairest(
+    batch: Batch,
+    each: Claim,
+    have: list[Lease],
+    ready: dict[str, list[Row]],
+    limited: Room,
+    first: dict[int, Row],
+) -> bool:
+    """Give the fairest of the jobs that stand first for each want; whether there was one."""
     wants = each.wants
     head = choose(
         [Head(n, wants[n].model, batch.now - row.created_at, wants[n].warm) for n, row in first.items()]

@@ -115,14 +115,13 @@ class Room:
         self.keys = dict(keys)
         self._running = dict(models)
 
-    def for_model(self, want: Want, *, starts: bool) -> bool:
-        """Whether one more of the model may be leased; of what has a limit, nothing ahead of its start."""
-        most = want.max_running
-        return most is None or (starts and self._running.get(want.model, 0) < most)
+    def for_model(self, want: Want) -> bool:
+        """Whether one more of the model may start."""
+        return want.max_running is None or self._running.get(want.model, 0) < want.max_running
 
-    def for_key(self, key_id: str, *, starts: bool) -> bool:
-        """Whether one more of the key may be leased."""
-        return key_id not in self.keys or (starts and self.keys[key_id] > 0)
+    def for_key(self, key_id: str) -> bool:
+        """Whether one more of the key may start."""
+        return key_id not in self.keys or self.keys[key_id] > 0
 
     def full(self) -> list[str]:
         """The keys that may run no more."""
