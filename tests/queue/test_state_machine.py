@@ -395,21 +395,23 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(self.check_jobs())
 
     async def check_jobs(self) -> None:
-        for job_id, expected in self.expected.items():
-            if expected.state is None:
-                with pytest.raises(UnknownRequest):
-                    await self.queue.get(job_id, None)
-                continue
-            job = await self.queue.get(job_id, None)
-            assert (job.state, job.attempts) == (expected.state, expected.attempts)
-            assert job.attempts <= expected.max_attempts
-            assert job.waiting == expected.waits
-            assert (job.finished_at is not None) == expected.ended
-            assert (job.run_at is not None) == (expected.state == "queued" and expected.delayed)
-            if expected.seen is not None:
-                assert job == expected.seen, "an ended job changed"
-            expected.seen = job if expected.ended else None
-            await self.check_events(job_id, expected)
+        await asyncio.gather(*(self.check_job(*each) for each in self.expected.items()))
+
+    async def check_job(self, job_id: str, expected: Expected) -> None:
+        if expected.state is None:
+            with pytest.raises(UnknownRequest):
+                await self.queue.get(job_id, None)
+            return
+        job = await self.queue.get(job_id, None)
+        assert (job.state, job.attempts) == (expected.state, expected.attempts)
+        assert job.attempts <= expected.max_attempts
+        assert job.waiting == expected.waits
+        assert (job.finished_at is not None) == expected.ended
+        assert (job.run_at is not None) == (expected.state == "queued" and expected.delayed)
+        if expected.seen is not None:
+            assert job == expected.seen, "an ended job changed"
+        expected.seen = job if expected.ended else None
+        await self.check_events(job_id, expected)
 
     async def check_events(self, job_id: str, expected: Expected) -> None:
         events = list(await self.queue.events(job_id))
@@ -447,7 +449,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert set(self.run(self.queue.renew(worker, [])).stop) == wishes
 
 
-EXAMPLES = {"sqlite": 100, "postgres": 25}
+EXAMPLES = {"sqlite": 60, "postgres": 12}
 """How many histories are tried; each step on a server takes many times as long as in a file."""
 
 
