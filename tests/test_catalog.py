@@ -311,6 +311,22 @@ def test_an_engine_says_what_is_wrong_with_its_options(models: Path):
     assert (finding.where, finding.sentence) == ("model.toml", "['steps'] do not suit 4 fields.")
 
 
+def test_a_translation_of_a_schema_is_whole_and_no_more(models: Path):
+    texts = models / CANVAS / "texts" / "it.toml"
+    whole = texts.read_text()
+    texts.write_text(f'{whole}\n[schema]\n"Promt" = "Richiesta"\n')
+    said = findings(models)
+    assert ("texts/it.toml", 'schema lacks a translation of "Prompt".') in said
+    assert said[-1] == (
+        "texts/it.toml",
+        'schema translates "Promt", which input.json does not say: drop it; did you mean "Prompt"?',
+    )
+    texts.write_text(f"{whole}\nschema = 3\n")
+    assert findings(models) == [
+        ("texts/it.toml", "schema must be a table of sentences of input.json with their translations.")
+    ]
+
+
 def test_a_thoroughly_bad_model_is_told_everything_at_once():
     assert [(finding.where, finding.sentence) for finding in lint(BAD, KNOWN)] == [
         (

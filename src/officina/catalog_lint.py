@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from officina import catalog
-from officina.dialect import InputSpec, place
+from officina.dialect import InputSpec, place, sentences
 from officina.errors import CatalogError
 from officina.explain import did_you_mean, ended, explain, show
 from officina.model import Model, Texts
@@ -187,7 +187,7 @@ def _check_options(draft: _Draft) -> Iterator[_Remark]:
 
 
 def _check_texts(draft: _Draft) -> Iterator[_Remark]:
-    keys = Texts.__struct_fields__
+    keys = ("display_name", "description")
     for language in sorted({*LANGUAGES, *draft.texts}):
         where = f"texts/{language}.toml"
         if language not in draft.texts:
@@ -199,8 +199,25 @@ def _check_texts(draft: _Draft) -> Iterator[_Remark]:
                 yield where, f"{key} is missing or empty: every language needs it."
             elif not isinstance(text[key], str):
                 yield where, f"{key} must be a text in quotes, got {show(text[key])}."
-        for key in text.keys() - set(keys):
+        for key in text.keys() - set(Texts.__struct_fields__):
             yield where, f"{key} is read by nobody: drop it{did_you_mean(key, keys)}"
+        if language != "en" and "schema" in text:
+            yield from ((where, sentence) for sentence in _unworded(text["schema"], draft.schema))
+
+
+def _unworded(words: object, schema: Mapping[str, Any]) -> Iterator[str]:
+    """What a translation of the schema lacks, or has for nothing."""
+    if not isinstance(words, Mapping) or not all(isinstance(each, str) for each in words.values()):
+        yield "schema must be a table of sentences of input.json with their translations."
+        return
+    said = tuple(dict.fromkeys(sentences(schema)))
+    for each in said:
+        if not words.get(each, "").strip():
+            yield f"schema lacks a translation of {show(each)}."
+    for each in words:
+        if each not in said:
+            hint = did_you_mean(each, said)
+            yield f"schema translates {show(each)}, which input.json does not say: drop it{hint}"
 
 
 def _check_fields(draft: _Draft) -> Iterator[_Remark]:

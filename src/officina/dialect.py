@@ -32,6 +32,7 @@ _OPERATORS: Mapping[str, Operator] = {
     "<=": "<=", "≤": "<=", ">=": ">=", "≥": ">=", "<": "<", ">": ">", "==": "==",
 }  # fmt: skip
 _LARGEST_WHOLE_FLOAT = 2.0**63
+_SAID = ("title", "description", "validation_error")
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -353,3 +354,26 @@ def _keyword_problems(schema: Mapping[str, Any]) -> Iterator[Problem]:
         _validator(to_json_schema(schema))
     except jsonschema_rs.ValidationError as error:
         yield Problem(tuple(error.instance_path), show(error.message, quote="", limit=300), error.kind.name)
+
+
+def sentences(schema: Mapping[str, Any]) -> Iterator[str]:
+    """What a published schema says to people: titles, descriptions and errors of its fields, some twice."""
+    for node in _fields_in(schema):
+        yield from (said for key in _SAID if isinstance(said := node.get(key), str) and said)
+
+
+def worded(schema: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
+    """The schema with the sentences of its fields in other words, where there are some."""
+    said: dict[str, Any] = copy.deepcopy(dict(schema))
+    for node in _fields_in(said):
+        node.update({key: words[node[key]] for key in _SAID if node.get(key) in words})
+    return said
+
+
+def _fields_in(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in schema.get("properties", {}).values():
+        items = node.get("items")
+        for each in (node, items if isinstance(items, dict) else {}):
+            yield each
+            yield from each.get("validations", ())
+            yield from _fields_in(each)

@@ -35,6 +35,8 @@ class Texts(msgspec.Struct, frozen=True):
 
     display_name: str
     description: str
+    schema: Mapping[str, str] = {}
+    """The sentences of the input schema in this language, by what the schema says; all of them, or none."""
 
 
 class Price(msgspec.Struct, frozen=True):

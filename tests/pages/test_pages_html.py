@@ -40,6 +40,16 @@ def page(client: httpx.Client, path: str, status: int = 200) -> Reading:
 # Languages and places
 
 
+def test_the_words_of_a_schema_are_those_of_the_page_where_the_model_has_them(visit: Visit) -> None:
+    italian = page(visit(), f"/it/models/{SEED}/api")
+    said = [each for each in italian.all("td") if each.text.startswith("Immagini")]
+    assert len(said) == 1
+    assert said[0].attributes["lang"] == "it"
+    assert italian.all("span", lang="it")[0].text == "Ogni immagine può pesare al massimo 15 MB."
+    german = page(visit(), f"/de/models/{SEED}/api")
+    assert [each for each in german.all("td", lang="en") if each.text.startswith("Images")]
+
+
 @pytest.mark.parametrize(
     ("headers", "path"),
     [
@@ -250,12 +260,13 @@ def test_the_schema_on_the_page_is_the_published_one(code: str, server: Server, 
 def test_the_table_tells_every_field_with_every_rule(visit: Visit) -> None:
     found = page(visit(), f"/it/models/{SEED}/api")
     text = found.all("table", class_="fields")[0].text
-    schema = catalog.load().entries[SEED].model.input_schema
-    for name, node in schema["properties"].items():
+    model = catalog.load().entries[SEED].model
+    words = model.texts["it"].schema
+    for name, node in model.input_schema["properties"].items():
         assert name in text
         for each in node.get("validations", ()):
             assert f"{each['validation_rule']} {each['validation_value']}" in text
-            assert each["validation_error"] in text
+            assert words[each["validation_error"]] in text
         for option in node.get("enum", ()):
             assert option in text
     for words in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -88,6 +89,12 @@ def texts_of(model: Model, code: str) -> tuple[Texts, str]:
     """A model's texts in this language, or else in English; and in which they are."""
     found = code if code in model.texts else "en"
     return model.texts[found], found
+
+
+def words_of(model: Model, code: str) -> tuple[Mapping[str, str], str]:
+    """The sentences of a model's schema in this language, or none; and in which language they are then."""
+    found = model.texts.get(code)
+    return (found.schema, code) if found and found.schema else ({}, "en")
 
 
 def _link(search: str, category: str, offset: int) -> str:

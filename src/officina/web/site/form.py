@@ -8,7 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from officina.catalog import Entry
+from officina.dialect import worded
 from officina.model import MediaField, MediaRule
+from officina.web.site.explore import words_of
 
 Control = Literal["files", "text", "shape", "choice", "number", "switch", "json"]
 
@@ -25,6 +27,8 @@ class Field(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     title: str
     description: str
+    tongue: str
+    """The language of its title, description and rules, where it is not the page's."""
     control: Control
     required: bool
     nullable: bool
@@ -44,14 +48,23 @@ class Field(msgspec.Struct, frozen=True, rename="camel"):
     """What it takes, for a field that can only be written as JSON."""
 
 
-def fields(entry: Entry) -> list[Field]:
-    """The form of a model, in the order of its schema."""
-    media = {each.name: each for each in entry.spec.media}
-    nodes: Mapping[str, Any] = entry.spec.json_schema["properties"]
-    return [_field(entry, name, node, media.get(name)) for name, node in nodes.items()]
+def fields(entry: Entry, code: str) -> list[Field]:
+    """The form of a model in one language, in the order of its schema."""
+    words, tongue = words_of(entry.model, code)
+    media = {each.name: _worded(each, words) for each in entry.spec.media}
+    nodes: Mapping[str, Any] = worded(entry.spec.json_schema, words)["properties"]
+    own = "" if tongue == code else tongue
+    return [_field(entry, name, node, media.get(name), own) for name, node in nodes.items()]
 
 
-def _field(entry: Entry, name: str, node: Mapping[str, Any], media: MediaField | None) -> Field:
+def _worded(field: MediaField, words: Mapping[str, str]) -> MediaField:
+    rules = tuple(
+        msgspec.structs.replace(each, error=words.get(each.error, each.error)) for each in field.rules
+    )
+    return msgspec.structs.replace(field, rules=rules)
+
+
+def _field(entry: Entry, name: str, node: Mapping[str, Any], media: MediaField | None, tongue: str) -> Field:
     types = _types(node)
     control = "files" if media else _control(name, node, types)
     required = name in entry.spec.required
@@ -59,6 +72,7 @@ def _field(entry: Entry, name: str, node: Mapping[str, Any], media: MediaField |
         name=name,
         title=str(node.get("title") or name),
         description=str(node.get("description") or ""),
+        tongue=tongue,
         control=control,
         required=required,
         nullable="null" in types,

@@ -51,7 +51,7 @@ async def show_one(page: Page) -> Answer:
         facts={
             "requestId": kept["request_id"],
             "modelId": kept["model_id"],
-            "fields": msgspec.to_builtins(fields(entry)) if entry else [],
+            "fields": msgspec.to_builtins(fields(entry, page.locale.code)) if entry else [],
         },
         run=kept,
         card=card(page, entry) if entry else None,

@@ -10,11 +10,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from officina.catalog import Entry, id_problem
+from officina.dialect import worded
 from officina.errors import MalformedId, UnknownModel
 from officina.keys import Key
 from officina.web.render import Answer
 from officina.web.site import samples
-from officina.web.site.explore import card
+from officina.web.site.explore import card, words_of
 from officina.web.site.locale import Locale, load
 from officina.web.site.page import Page
 from officina.web.site.samples import Sample
@@ -34,6 +35,8 @@ class Parts:
     result: tuple[Sample, ...]
     cancel: tuple[Sample, ...]
     input_rows: tuple[Row, ...]
+    input_tongue: str
+    """The language of their titles, descriptions and rules."""
     input_json: str
     output_rows: tuple[Row, ...]
     output_json: str
@@ -82,6 +85,7 @@ def make_parts(entry: Entry, example: Mapping[str, Any], base_url: str, t: Local
     """Make samples and tables of a model in one language."""
     model = entry.model
     body = {name: example[name] for name in entry.spec.required if name in example} or dict(example)
+    words, tongue = words_of(model, t.code)
     shown_input, shown_output = _input_schema(model.input_schema, t), _output_schema(model.output_schema, t)
     return Parts(
         whole_road=samples.whole_road(model.id, body, base_url),
@@ -89,7 +93,8 @@ def make_parts(entry: Entry, example: Mapping[str, Any], base_url: str, t: Local
         status=samples.of(samples.STATUS, base_url),
         result=samples.of(samples.RESULT, base_url),
         cancel=samples.of(samples.CANCEL, base_url),
-        input_rows=tuple(rows(model.input_schema, t)),
+        input_rows=tuple(rows(worded(model.input_schema, words), t)),
+        input_tongue=tongue,
         input_json=_json(shown_input),
         output_rows=tuple(rows(shown_output.get("output", {}), t)),
         output_json=_json(shown_output),

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from officina.catalog import Entry
+from officina.dialect import worded
 from officina.web.render import Answer
 from officina.web.site import samples
-from officina.web.site.explore import card
+from officina.web.site.explore import card, words_of
 from officina.web.site.form import fields
 from officina.web.site.model_api import entry_of
 from officina.web.site.page import Page
@@ -45,7 +46,7 @@ def _facts(page: Page, entry: Entry, example: Mapping[str, Any], names: Mapping[
     model, settings = entry.model, page.call.gateway.settings
     return {
         "modelId": model.id,
-        "fields": msgspec.to_builtins(fields(entry)),
+        "fields": msgspec.to_builtins(fields(entry, page.locale.code)),
         "example": example,
         "exampleNames": names,
         "accepts": model.accepts,
@@ -59,11 +60,13 @@ def _facts(page: Page, entry: Entry, example: Mapping[str, Any], names: Mapping[
 
 def _described(page: Page, entry: Entry, example: Mapping[str, Any]) -> str:
     """What readers without scripts see instead of the form."""
+    words, tongue = words_of(entry.model, page.locale.code)
     return page.site.render(
         "playground_described.html",
         page=page,
         t=page.t,
         model_id=entry.model.id,
-        rows=list(rows(entry.model.input_schema, page.locale)),
+        rows=list(rows(worded(entry.model.input_schema, words), page.locale)),
+        tongue=tongue,
         example=json.dumps(example, ensure_ascii=False, indent=2),
     )

@@ -18,7 +18,7 @@ _TYPES = frozenset({"string", "number", "float", "integer", "boolean", "object",
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: in our words, or (`own`) in the schema's own, which are English."""
+    """One rule: in our words, or (`own`) in the schema's."""
 
     words: Markup
     own: str = ""

@@ -8,7 +8,7 @@ const MOST_RANDOM = 2 ** 31 - 1;
 
 function text(field, id, changed) {
   const { maxLength } = field.limits;
-  const input = make(field.multiline ? "textarea" : "input", { id, rows: 4, spellcheck: "true", autocomplete: "off",
+  const input = make(field.multiline ? "textarea" : "input", { id, rows: 4, dir: "auto", spellcheck: "true", autocomplete: "off",
     oninput: () => { count(); changed(input.value); } });
   const counter = make("span", { class: "counter quiet small" });
   const count = () => {

@@ -113,6 +113,12 @@ export function filesControl(field, id, changed) {
     changed(null, true);
   }
 
+  /** The language of what is wrong with a file, where it is not the page's. */
+  function tongue(sentence, measured) {
+    if (sentence === measured.failed) return "en";
+    return (field.rules.some((rule) => rule.error === sentence) && field.tongue) || null;
+  }
+
   function item(value, n) {
     const measured = known.get(value);
     if (!measured) measure(value);
@@ -131,7 +137,7 @@ export function filesControl(field, id, changed) {
       make("span", { class: "thumb" }, shown, make("b", { "aria-hidden": "true" }, number(n + 1))),
       make("span", { class: "about" }, make("span", { class: "name" }, name), make("span", { class: "quiet small" }, facts_ || remote || (measured ? "" : waiting)),
         ...(measured ? [...fileProblems(field, measured), ...(measured.failed ? [measured.failed] : [])] : [])
-          .map((sentence) => make("span", { class: "wrong", lang: "en" }, sentence))),
+          .map((sentence) => make("span", { class: "wrong", lang: tongue(sentence, measured) }, sentence))),
       make("span", { class: "tools-row" },
         ...(field.many ? [tool("form.earlier", "up", () => step(n, -1), n === 0), tool("form.later", "down", () => step(n, 1), n === values.length - 1)] : []),
         tool("form.remove", "close", () => { put(values.filter((_, at) => at !== n)); announce(t("form.removed")); })));

@@ -30,10 +30,10 @@ export function makeForm(fields, heard) {
     };
     own.control = (field.control === "files" ? filesControl : CONTROLS[field.control])(field, id, changed);
     const isGroup = field.control === "shape";
-    const label = make(isGroup ? "span" : "label", { class: "label", id: `${id}-label`, for: isGroup ? null : id }, field.title,
+    const label = make(isGroup ? "span" : "label", { class: "label", lang: field.tongue || null, id: `${id}-label`, for: isGroup ? null : id }, field.title,
       ...(field.required ? [make("span", { class: "must", title: t("form.required_mark"), "aria-hidden": "true" }, "*")] : []));
     own.complaint = make("ul", { class: "wrong", id: `${id}-wrong`, hidden: true });
-    const hint = field.description ? [make("p", { class: "quiet small hint", lang: "en", id: `${id}-hint` }, field.description)] : [];
+    const hint = field.description ? [make("p", { class: "quiet small hint", lang: field.tongue || null, id: `${id}-hint` }, field.description)] : [];
     const first = own.control.first();
     first.setAttribute("aria-describedby", [...hint.map((each) => each.id), own.complaint.id].join(" "));
     if (field.required && !isGroup) first.setAttribute("aria-required", "true");

@@ -37,7 +37,7 @@ function card(run) {
   return make("li", { class: "card generation", "data-id": id, "data-state": run.status },
     make("a", { class: "frame", href: `${here}/${id}`, "aria-label": words || t("run.details") }, face,
       ...(count > 1 ? [make("b", { class: "count" }, String(count))] : [])),
-    make("p", { class: "words" }, words),
+    make("p", { class: "words", dir: "auto" }, words),
     make("p", { class: "quiet small" }, make("code", { class: "id" }, run.model_id)),
     ...(run.error ? [make("p", { class: "wrong small", lang: "en" }, run.error.message)] : []),
     make("div", { class: "row foot" }, make("span", { class: `badge ${LOOKS[run.status] ?? "wait"}` }, t(`run.${run.status}`)),

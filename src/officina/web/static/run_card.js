@@ -19,7 +19,7 @@ export function runCard(requestId, actions) {
   const badge = make("span", { class: "badge wait" }, t("run.in_queue"));
   const clock = make("span", { class: "quiet clock" });
   const engine = make("span", { class: "quiet" });
-  const words = make("p", { class: "words" });
+  const words = make("p", { class: "words", dir: "auto" });
   const progress = make("progress", { max: 1, "aria-label": t("run.progress") });
   const message = make("span", { class: "quiet small message", lang: "en" });
   const cancel = make("button", { type: "button", class: "slim danger", onclick: stop }, icon("close"), t("run.cancel"));
