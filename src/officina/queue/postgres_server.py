@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from officina.errors import DatabaseDamaged, DiskFull, OperatorError, SettingsError, Unavailable
+from officina.errors import DatabaseAway, DatabaseDamaged, DiskFull, OperatorError, SettingsError, Unavailable
 from officina.queue.postgres_batch import SQL, Connection
 
 OLDEST = 150000
@@ -70,7 +70,11 @@ class Server:
         return connection
 
     async def first(self) -> Connection:
-        """The first connection of a start. Raises OperatorError, with a sentence for every usual cause."""
+        """The first connection of a start.
+
+        Raises:
+            OperatorError: with a sentence for every usual cause; DatabaseAway when it may be there later.
+        """
         try:
             return await self._when_it_has_started()
         except (ValueError, asyncpg.ClientConfigurationError):
@@ -88,7 +92,7 @@ class Server:
         except asyncpg.InsufficientPrivilegeError:
             raise OperatorError(self.no_privilege()) from None
         except (*LOST, asyncpg.InterfaceError) as error:
-            raise OperatorError(
+            raise DatabaseAway(
                 f"PostgreSQL at {self.place} cannot be reached ({_reason(error)}); "
                 "check `database`, and that the server runs and listens there."
             ) from None
