@@ -47,6 +47,9 @@ log = structlog.get_logger("officina.service")
 
 MIB = 2**20
 DISK_FRESH_S = 1.0
+DATABASE_FILE = "officina.db"
+MOVED_FILE = f"{DATABASE_FILE}.moved"
+"""What the database file is called once its rows are in PostgreSQL."""
 
 
 class Budget:
@@ -226,10 +229,20 @@ def usual_limits(settings: Settings) -> KeyLimits:
     )
 
 
+def refuse_moved(data: Path) -> None:
+    """Raise SettingsError when the database of a folder was moved, so that none is begun in its place."""
+    if (data / MOVED_FILE).exists() and not (data / DATABASE_FILE).exists():
+        raise SettingsError(
+            f"The database of {data} was moved to PostgreSQL: set `database` to where it is now. To go back "
+            f"to what it was before, rename {MOVED_FILE} to {DATABASE_FILE}."
+        )
+
+
 async def open_queue(settings: Settings, terms: Terms) -> Queue:
     """Open the queue that the settings name. Raises OperatorError."""
     if not settings.database:
-        return open_sqlite(settings.data / "officina.db", terms)
+        refuse_moved(settings.data)
+        return open_sqlite(settings.data / DATABASE_FILE, terms)
     from officina.queue.postgres import open_postgres
 
     return await open_postgres(settings.database, terms)

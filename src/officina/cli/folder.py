@@ -41,10 +41,12 @@ async def opened(data: Path) -> AsyncIterator[Queue]:
         Stop: there is no database yet.
     """
     from officina.queue.protocol import Terms
-    from officina.service import lock, open_queue
+    from officina.service import lock, open_queue, refuse_moved
     from officina.settings import load
 
     settings = load({"data": data}).settings
+    if not settings.database:
+        refuse_moved(data)
     if not settings.database and not (data / DATABASE_FILE).is_file():
         raise Stop(
             f"There is no database in {data}.",

@@ -450,3 +450,15 @@ DELETE FROM workers WHERE id >= $1 AND id < $2
 
 -- name: old_workers
 DELETE FROM workers WHERE seen_at < $1
+
+-- name: alone
+-- Whoever fills an empty database lets nobody else in, and takes as long as it takes.
+SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on;
+LOCK TABLE jobs, events, clocks, counts, lanes, idempotency, files, pins, keys, rates, workers, usage, shares, sessions
+
+-- name: count_moved
+INSERT INTO counts (model, key_id, lane, waiting)
+SELECT model, key_id, 'moved', count(*) FROM jobs WHERE state = 'queued' GROUP BY model, key_id
+
+-- name: number_on
+ALTER TABLE jobs ALTER COLUMN seq RESTART WITH %d
