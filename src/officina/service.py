@@ -38,7 +38,7 @@ from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
 from officina.readiness import Outages, Readiness, answering, for_worker
 from officina.sessions import Sessions, cookie_name
-from officina.settings import Settings
+from officina.settings import DATABASE_FILE, MOVED_FILE, Settings
 from officina.store import Place, Store, open_store, place_of
 from officina.submit import Intake, Limits
 from officina.sweep import keep_sweeping
@@ -47,9 +47,6 @@ log = structlog.get_logger("officina.service")
 
 MIB = 2**20
 DISK_FRESH_S = 1.0
-DATABASE_FILE = "officina.db"
-MOVED_FILE = f"{DATABASE_FILE}.moved"
-"""What the database file is called once its rows are in PostgreSQL."""
 
 
 class Budget:

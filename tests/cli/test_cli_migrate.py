@@ -45,7 +45,7 @@ def test_people_are_told_what_was_moved_and_what_to_do_next(url: str, shell: She
     waiting(shell)
     done = shell("migrate", "--to", url)
     assert "jobs 1 " in done.words
-    assert "jobs: 1 rows" in done.err
+    assert "jobs: 1\n" in done.err
     for sentence in ("Now set `database`", "Then start `officina serve`", "Files stay in", "is kept as"):
         assert sentence in done.err
     assert "s3cret" not in done.out + done.err

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from officina.cli.exits import Code, Stop
+from officina.settings import DATABASE_FILE, load
 
 if TYPE_CHECKING:
     from officina.queue.protocol import Queue
-
-DATABASE_FILE = "officina.db"
 
 
 def is_locked(data: Path) -> bool:
@@ -42,7 +41,6 @@ async def opened(data: Path) -> AsyncIterator[Queue]:
     """
     from officina.queue.protocol import Terms
     from officina.service import lock, open_queue, refuse_moved
-    from officina.settings import load
 
     settings = load({"data": data}).settings
     if not settings.database:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from officina.cli import options, show
 from officina.cli.exits import Code, Stop
-from officina.settings import Settings, load
+from officina.settings import DATABASE_FILE, MOVED_FILE, Settings, load
 
 if TYPE_CHECKING:
     from officina.queue.transfer import Moved
@@ -39,7 +39,6 @@ def migrate(
     """
     with show.screen(as_json) as screen:
         from officina.queue.postgres_server import Server
-        from officina.service import MOVED_FILE
 
         settings = load({"data": data}, config=config).settings
         server = Server(_target(to, settings))
@@ -65,7 +64,7 @@ def _moved(data: Path, url: str, screen: show.Screen) -> Moved:
     """Move the database, and set its file aside."""
     from officina.queue.postgres_server import Server
     from officina.queue.transfer import move, set_aside
-    from officina.service import DATABASE_FILE, MOVED_FILE, lock
+    from officina.service import lock
 
     path = data / DATABASE_FILE
     if not path.is_file():
@@ -81,8 +80,6 @@ def _moved(data: Path, url: str, screen: show.Screen) -> Moved:
 
 def _next(settings: Settings, place: str, *, is_set: bool) -> Iterator[str]:
     """What the operator should know and do now."""
-    from officina.service import DATABASE_FILE, MOVED_FILE
-
     data = settings.data
     yield f"All of it is in PostgreSQL at {place}, counted there before it was committed."
     if not is_set:
@@ -98,7 +95,7 @@ def _next(settings: Settings, place: str, *, is_set: bool) -> Iterator[str]:
 def _progress(screen: show.Screen) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for a terminal; a line for each table in a pipe or a log."""
     if not screen.err.is_terminal:
-        yield lambda table, done, count: screen.say(f"{table}: {count:,} rows") if done == count else None
+        yield lambda table, done, count: screen.say(f"{table}: {count:,}") if done == count > 0 else None
         return
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), MofNCompleteColumn())

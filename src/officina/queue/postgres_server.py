@@ -21,6 +21,8 @@ PATIENCE_S = 4.0
 """How long an operation waits for a database that is away, before it answers Unavailable."""
 PAUSE_S = 0.05
 READERS = 4
+CONNECTIONS = 10
+"""The most that a gateway has: its lanes, its readers, the one that listens, and one for its start."""
 AWAY = "The database cannot be reached; try again shortly."
 CLOSED = "The server is stopping; try again when it is back."
 
