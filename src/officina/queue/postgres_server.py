@@ -25,6 +25,10 @@ CONNECTIONS = 10
 """The most that a gateway has: its lanes, its readers, the one that listens, and one for its start."""
 AWAY = "The database cannot be reached; try again shortly."
 CLOSED = "The server is stopping; try again when it is back."
+NO_SNAPSHOT = (
+    "The database is in PostgreSQL: back it up with `pg_dump` or the server's own archive, and then the "
+    "files with the means of their store."
+)
 
 # The statements are written for their indexes, whatever the statistics say of a queue that was just empty.
 SETUP = """
