@@ -240,6 +240,9 @@ async def open_queue(settings: Settings, terms: Terms) -> Queue:
     if not settings.database:
         refuse_moved(settings.data)
         return open_sqlite(settings.data / DATABASE_FILE, terms)
+    if (settings.data / DATABASE_FILE).exists():
+        sentence = f"{DATABASE_FILE} in the data folder is not looked at: `officina migrate` moves it."
+        log.warning("old_database", message=sentence)
     from officina.queue.postgres import open_postgres
 
     return await open_postgres(settings.database, terms)

@@ -74,6 +74,13 @@ def test_nothing_starts_on_a_folder_whose_database_was_moved_until_it_is_told_wh
         pass
 
 
+def test_a_server_that_leaves_an_old_database_behind_says_so_in_its_log(url: str, shell: Shell) -> None:
+    waiting(shell)
+    with shell.serving("--database", url):
+        pass
+    assert "`officina migrate` moves it" in (shell.folder / "serve.log").read_text()
+
+
 def test_a_move_whose_last_step_was_cut_off_is_completed_when_it_is_given_again(
     url: str, shell: Shell
 ) -> None:

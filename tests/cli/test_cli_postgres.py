@@ -20,9 +20,12 @@ def url(tmp_path: Path) -> Iterator[str]:
     databases().give_back(tmp_path)
 
 
-def test_serve_says_in_one_sentence_that_the_database_is_away_and_may_be_started_again(shell: Shell) -> None:
-    away = "postgresql://officina:s3cret@127.0.0.1:1/officina"
-    done = shell("serve", "--port", 0, "--database", away, code=Code.UNREACHABLE)
+@pytest.mark.parametrize("words", [["serve", "--port", "0"], ["keys", "list"], ["keys", "create", "ada"]])
+def test_a_database_that_is_away_is_one_sentence_and_no_reason_not_to_start_again(
+    words: list[str], shell: Shell
+) -> None:
+    shell.environment["OFFICINA_DATABASE"] = "postgresql://officina:s3cret@127.0.0.1:1/officina"
+    done = shell(*words, code=Code.UNREACHABLE)
     assert done.err.count("\n") == 1
     assert "PostgreSQL at 127.0.0.1:1 cannot be reached" in done.err
     assert "s3cret" not in done.err

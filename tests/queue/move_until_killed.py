@@ -1,4 +1,4 @@
-"""A process that moves a database file to PostgreSQL and is killed when half of its jobs are on their way."""
+"""A process that moves a database file to PostgreSQL and gets a signal when half of its jobs are on their way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from officina.queue.transfer import move
 
 def _die_half_way(table: str, done: int, count: int) -> None:
     if table == "jobs" and 2 * done >= count:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[sys.argv[3]])
 
 
 if __name__ == "__main__":

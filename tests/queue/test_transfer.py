@@ -295,16 +295,17 @@ async def test_twenty_thousand_jobs_move_and_the_first_is_claimed(path: Path, ur
 # Or nothing
 
 
-async def test_a_killed_move_leaves_the_target_empty_and_is_simply_repeated(
-    path: Path, url: str, clock: Clock
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+async def test_a_move_that_is_killed_or_interrupted_leaves_the_target_empty_and_is_simply_repeated(
+    end: signal.Signals, path: Path, url: str, clock: Clock
 ) -> None:
     old = open_old(path, clock)
     await submit_many(old, 3000)
     await old.close()
     before = path.read_bytes()
-    words = (sys.executable, str(HERE / "move_until_killed.py"), str(path), url)
-    process = await asyncio.create_subprocess_exec(*words)
-    assert await process.wait() == -signal.SIGKILL
+    words = (sys.executable, str(HERE / "move_until_killed.py"), str(path), url, end.name)
+    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == -end
     assert await is_empty(url)
     assert path.read_bytes() == before
     assert (await moved(path, url)).rows["jobs"] == 3000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ TABLES = (
 TOLD_EVERY = 500
 """Rows between two words about the progress."""
 
-NOTHING = "nothing was moved, and both databases are as they were"
+NOTHING = "nothing was moved"
 
 Told = Callable[[str, int, int], None]
 """Is told of a table, of how many rows, how many there are to move."""
@@ -130,11 +131,12 @@ async def _copy(source: apsw.Connection, db: Connection, table: str, count: int,
     columns = [name for _, name, *_ in source.execute(f"PRAGMA table_info({table})")]
     order = "ORDER BY seq" if table == "jobs" else ""
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    async def rows() -> AsyncIterator[tuple[Any, ...]]:
         text = f"SELECT {', '.join(columns)} FROM {table} {order}"  # noqa: S608 - ours
         for n, row in enumerate(source.execute(text)):
             if n % TOLD_EVERY == 0:
                 told(table, n, count)
+                await asyncio.sleep(0)  # so that it can be interrupted
             yield tuple(map(_taken, row))
 
     await db.copy_records_to_table(table, records=rows(), columns=columns)
