@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import struct
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from cli_scene import Shell
+from cli_scene import Shell, until
 
 from officina.cli import postgres_checks
 from officina.cli.checks import Finding
@@ -138,10 +139,27 @@ def test_a_standby_that_is_named_and_not_there_is_a_failure_which_the_doctor_doe
 
 
 def test_a_standby_that_is_there_and_not_named_is_told(sound: PostgresServer) -> None:
-    assert "a failover loses" in seen(sound, standbys=2)["synchronous_standby_names"].text
-    settings = apart(look(Server(sound.url("postgres")))).settings
+    with _standby(sound):
+        findings = found(sound.url("template1"))
+    assert "empty, with 1 attached: a failover loses" in findings["synchronous_standby_names"].text
+    settings = apart(look(Server(sound.url("template1")))).settings
     named = {**settings, "synchronous_standby_names": "ANY 1 (one, two)"}
     assert "synchronous_standby_names" not in seen(sound, standbys=2, settings=named)
+
+
+@contextlib.contextmanager
+def _standby(server: PostgresServer) -> Iterator[None]:
+    """What a standby is to its primary: it receives the write-ahead log."""
+    archive = server.folder / "archive"
+    words = [str(server._bin / "pg_receivewal"), "-D", str(archive), "-d", server.url("postgres")]
+    archive.mkdir()
+    archive.chmod(0o777)
+    with subprocess.Popen(words, cwd="/", stderr=subprocess.DEVNULL, **server._as) as process:
+        try:
+            until(lambda: apart(look(Server(server.url("template1")))).standbys == 1)
+            yield
+        finally:
+            process.terminate()
 
 
 def test_a_standby_cannot_be_the_database() -> None:
