@@ -55,7 +55,7 @@ class PostgresServer:
         self._bin = _binaries(self.folder)
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._run(
+        self.run(
             "initdb", "-D", str(self.data), "-U", "officina", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"
         )
         self.start()
@@ -129,7 +129,8 @@ class PostgresServer:
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder.parent / f"{self.folder.name}.log").unlink(missing_ok=True)
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def run(self, name: str, *arguments: str) -> None:
+        """Run a program of PostgreSQL to its good end, as the user that the server runs as."""
         done = subprocess.run(
             [str(self._bin / name), *arguments],
             capture_output=True,

@@ -3,7 +3,7 @@
     OfficinaError
     ├── CallerError      the caller changes the call         HTTP 4xx
     ├── ServerError      we, or the operator, must act       HTTP 5xx
-    ├── OperatorError    the operator mends the set-up       raised at start, exit code 78 or 1
+    ├── OperatorError    the operator mends the set-up       raised at start, exit code 69, 75 or 78
     └── RunError         one run ended badly                 stored on the job, never raised to HTTP
 
 A class carries a stable code, an HTTP status and whether trying again helps; its docstring is the default
@@ -253,6 +253,10 @@ class DatabaseDamaged(OperatorError):
 
 class DatabaseNewer(OperatorError):
     """The database was written by a newer officina; upgrade the program, or use another data folder."""
+
+
+class DatabaseAway(OperatorError):
+    """The PostgreSQL server cannot be reached; start it, or correct `database`."""
 
 
 class MissingExtra(OperatorError):

@@ -38,7 +38,7 @@ from officina.queue.protocol import Queue, Terms, Want
 from officina.queue.sqlite import open_sqlite
 from officina.readiness import Outages, Readiness, answering, for_worker
 from officina.sessions import Sessions, cookie_name
-from officina.settings import Settings
+from officina.settings import DATABASE_FILE, MOVED_FILE, Settings
 from officina.store import Place, Store, open_store, place_of
 from officina.submit import Intake, Limits
 from officina.sweep import keep_sweeping
@@ -226,10 +226,23 @@ def usual_limits(settings: Settings) -> KeyLimits:
     )
 
 
+def refuse_moved(data: Path) -> None:
+    """Raise SettingsError when the database of a folder was moved, so that none is begun in its place."""
+    if (data / MOVED_FILE).exists() and not (data / DATABASE_FILE).exists():
+        raise SettingsError(
+            f"The database of {data} was moved to PostgreSQL: set `database` to where it is now. To go back "
+            f"to what it was before, rename {MOVED_FILE} to {DATABASE_FILE}."
+        )
+
+
 async def open_queue(settings: Settings, terms: Terms) -> Queue:
     """Open the queue that the settings name. Raises OperatorError."""
     if not settings.database:
-        return open_sqlite(settings.data / "officina.db", terms)
+        refuse_moved(settings.data)
+        return open_sqlite(settings.data / DATABASE_FILE, terms)
+    if (settings.data / DATABASE_FILE).exists():
+        sentence = f"{DATABASE_FILE} in the data folder is not looked at: `officina migrate` moves it."
+        log.warning("old_database", message=sentence)
     from officina.queue.postgres import open_postgres
 
     return await open_postgres(settings.database, terms)

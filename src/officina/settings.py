@@ -27,6 +27,11 @@ NOT_OURS = frozenset({"OFFICINA_URL", "OFFICINA_KEY", "OFFICINA_CONFIG", "OFFICI
 
 SECRET = frozenset({"database"})
 
+DATABASE_FILE = "officina.db"
+"""The database in the data folder, unless `database` names another."""
+MOVED_FILE = f"{DATABASE_FILE}.moved"
+"""What it is called once its rows are in PostgreSQL."""
+
 
 class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The operator's choice of what serves a model: `[engines."bytedance/dreamina-4-0/edit"]`.

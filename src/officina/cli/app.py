@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Entry] = {
     "workers": Entry("workers", _SERVER),
     "collage": Entry("collage", _SERVER),
     "doctor": Entry("doctor", _SERVER),
+    "migrate": Entry("migrate", _SERVER),
     "backup": Entry("backup", _SERVER),
     "restore": Entry("backup", _SERVER),
 }

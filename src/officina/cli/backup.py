@@ -27,6 +27,8 @@ def backup(
     """Back up the database and all files, also while the server runs (that needs a key of scope admin)."""
     with show.screen(as_json) as screen:
         settings = None if url else load({"data": data}).settings
+        if settings and settings.database:
+            raise _in_postgres()
         if settings and not folder.is_locked(settings.data):
             elsewhere = asyncio.run(_from_folder(settings, to))
         else:
@@ -54,6 +56,12 @@ def restore(
         count = unpack(file, data)
         screen.give({"data": str(data.absolute()), "files": count}, f"{data}: {count} files")
         screen.say(f"Start it with `officina serve --data {data}`.")
+
+
+def _in_postgres() -> Stop:
+    from officina.queue.postgres_server import NO_SNAPSHOT
+
+    return Stop(NO_SNAPSHOT, Code.SETUP)
 
 
 async def _from_folder(settings: Settings, to: Path) -> str:

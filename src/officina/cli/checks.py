@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from officina.cli import folder, target
 from officina.model import Model
-from officina.settings import Settings
+from officina.settings import DATABASE_FILE, MOVED_FILE, Settings
 
 Grade = Literal["ok", "warn", "fail"]
 MIB = 2**20
@@ -159,8 +159,20 @@ def data(settings: Settings) -> Findings:
     enough = free_mb >= reserve
     text = f"{free_mb:,} MiB free, {reserve:,} kept in reserve"
     yield Finding("Disk", "ok" if enough else "fail", text, "" if enough else hint)
-    if (place / folder.DATABASE_FILE).exists():
-        yield _database(place / folder.DATABASE_FILE)
+    if settings.database:
+        yield from _left_behind(place)
+    elif (place / MOVED_FILE).exists() and not (place / DATABASE_FILE).exists():
+        text = "was moved to PostgreSQL, which `database` does not name"
+        yield Finding("Database", "fail", text, "Set `database` to where it is now.")
+    elif (place / DATABASE_FILE).exists():
+        yield _database(place / DATABASE_FILE)
+
+
+def _left_behind(place: Path) -> Findings:
+    if (place / DATABASE_FILE).exists():
+        text = f"{DATABASE_FILE} lies in the data folder, and is not looked at: `database` is set"
+        hint = "`officina migrate` moves it. When that was done, move the file away."
+        yield Finding("Old database", "warn", text, hint)
 
 
 def _permissions(place: Path) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from officina.cli import checks, options, show, target
+from officina.cli import checks, options, postgres_checks, show, target
 from officina.cli.checks import Finding
 from officina.cli.exits import Code
 from officina.errors import SettingsError
@@ -59,7 +59,7 @@ def _settings(wrong: str) -> Iterator[Finding]:
 def _all(settings: Settings) -> Iterator[Finding]:
     yield from checks.program()
     yield from checks.weights()
-    for check in checks.CHECKS:
+    for check in (*checks.CHECKS, postgres_checks.database):
         yield from check(settings)
 
 

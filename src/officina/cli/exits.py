@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from officina.errors import RUN_ERRORS, FolderInUse, OfficinaError, OperatorError
+from officina.errors import RUN_ERRORS, DatabaseAway, FolderInUse, OfficinaError, OperatorError
 from officina.explain import ended
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ MEANINGS: Mapping[Code, str] = {
     Code.FAILED: "the run failed or was cancelled",
     Code.USAGE: "wrong usage",
     Code.BAD_INPUT: "the input was refused, or there is no such thing",
-    Code.UNREACHABLE: "the server failed or cannot be reached",
+    Code.UNREACHABLE: "the server or its database failed or cannot be reached",
     Code.DISK: "a file cannot be read or written",
     Code.TRY_AGAIN: "try again later: busy, not ended yet, or the folder is in use",
     Code.KEY_REJECTED: "the key was rejected",
@@ -92,6 +92,8 @@ def failure_of(error: Exception) -> Failure | None:
 def _own_failure(error: OfficinaError) -> Failure:
     if isinstance(error, FolderInUse):
         return Failure(Code.TRY_AGAIN, error.message)
+    if isinstance(error, DatabaseAway):
+        return Failure(Code.UNREACHABLE, error.message)
     if isinstance(error, OperatorError):
         return Failure(Code.SETUP, error.message)
     return Failure(Code.BAD_INPUT, error.message, kind=str(error.code))

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from officina.cli.exits import Code, Stop
+from officina.settings import DATABASE_FILE, load
 
 if TYPE_CHECKING:
     from officina.queue.protocol import Queue
-
-DATABASE_FILE = "officina.db"
 
 
 def is_locked(data: Path) -> bool:
@@ -41,10 +40,11 @@ async def opened(data: Path) -> AsyncIterator[Queue]:
         Stop: there is no database yet.
     """
     from officina.queue.protocol import Terms
-    from officina.service import lock, open_queue
-    from officina.settings import load
+    from officina.service import lock, open_queue, refuse_moved
 
     settings = load({"data": data}).settings
+    if not settings.database:
+        refuse_moved(data)
     if not settings.database and not (data / DATABASE_FILE).is_file():
         raise Stop(
             f"There is no database in {data}.",

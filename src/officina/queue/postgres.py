@@ -40,7 +40,7 @@ from officina.queue.postgres_claim import Claim, claim
 from officina.queue.postgres_jobs import Move, Renew
 from officina.queue.postgres_lane import Lane, Surroundings, one_by_one
 from officina.queue.postgres_schema import prepare
-from officina.queue.postgres_server import Reads, Server, now_of
+from officina.queue.postgres_server import NO_SNAPSHOT, Reads, Server, now_of
 from officina.queue.postgres_submit import Submit, submit
 from officina.queue.protocol import Swept, Taker, Terms, Usage, Use, Want, Worker
 from officina.queue.rows import key_of, worker_of
@@ -300,10 +300,7 @@ class PostgresQueue:
     async def snapshot(self, into: Path) -> None:  # noqa: ARG002
         """Refuse: PostgreSQL has its own tools for that. Raises OperatorError, Unavailable."""
         await self._reads.value("SELECT 1")  # raises when the queue is closed
-        raise OperatorError(
-            "The rows are in PostgreSQL: back them up with `pg_dump` or the server's own archive, and the "
-            "files with the means of their store."
-        )
+        raise OperatorError(NO_SNAPSHOT)
 
     async def ready(self) -> None:
         """Wait until what other gateways tell is heard."""

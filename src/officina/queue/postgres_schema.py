@@ -34,11 +34,16 @@ async def prepare(server: Server) -> None:
         await db.close()
 
 
-async def version_of(db: Connection) -> int:
-    """The schema that the database has; 0 when it has none."""
+async def stored_version(db: Connection) -> int:
+    """The schema that the database has, whatever we know; 0 when it has none."""
     if await db.fetchval("SELECT to_regclass('officina_schema')") is None:
         return 0
-    version = int(await db.fetchval(_VERSION) or 0)
+    return int(await db.fetchval(_VERSION) or 0)
+
+
+async def version_of(db: Connection) -> int:
+    """The schema that the database has; 0 when it has none. Raises DatabaseNewer."""
+    version = await stored_version(db)
     if version > VERSION:
         raise DatabaseNewer(
             f"The database has schema version {version} and this officina knows {VERSION}; upgrade officina."

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from officina.errors import DatabaseDamaged, DiskFull, OperatorError, SettingsError, Unavailable
+from officina.errors import DatabaseAway, DatabaseDamaged, DiskFull, OperatorError, SettingsError, Unavailable
 from officina.queue.postgres_batch import SQL, Connection
 
 OLDEST = 150000
@@ -21,8 +21,14 @@ PATIENCE_S = 4.0
 """How long an operation waits for a database that is away, before it answers Unavailable."""
 PAUSE_S = 0.05
 READERS = 4
+CONNECTIONS = 10
+"""The most that a gateway has: its lanes, its readers, the one that listens, and one for its start."""
 AWAY = "The database cannot be reached; try again shortly."
 CLOSED = "The server is stopping; try again when it is back."
+NO_SNAPSHOT = (
+    "The database is in PostgreSQL: back it up with `pg_dump` or the server's own archive, and then the "
+    "files with the means of their store."
+)
 
 # The statements are written for their indexes, whatever the statistics say of a queue that was just empty.
 SETUP = """
@@ -70,7 +76,11 @@ class Server:
         return connection
 
     async def first(self) -> Connection:
-        """The first connection of a start. Raises OperatorError, with a sentence for every usual cause."""
+        """The first connection of a start.
+
+        Raises:
+            OperatorError: with a sentence for every usual cause; DatabaseAway when it may be there later.
+        """
         try:
             return await self._when_it_has_started()
         except (ValueError, asyncpg.ClientConfigurationError):
@@ -88,7 +98,7 @@ class Server:
         except asyncpg.InsufficientPrivilegeError:
             raise OperatorError(self.no_privilege()) from None
         except (*LOST, asyncpg.InterfaceError) as error:
-            raise OperatorError(
+            raise DatabaseAway(
                 f"PostgreSQL at {self.place} cannot be reached ({_reason(error)}); "
                 "check `database`, and that the server runs and listens there."
             ) from None

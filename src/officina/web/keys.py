@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -74,7 +75,14 @@ async def backup(call: Call) -> StreamingResponse:
     await call.key("admin")
     await call.body()
     tar = stream(call.gateway.queue, call.gateway.settings.data, call.gateway.place.folder)
-    return StreamingResponse(tar, media_type="application/x-tar")
+    head = await anext(tar)  # a database that cannot be copied is said in an answer, not by a broken tar
+    return StreamingResponse(_from(head, tar), media_type="application/x-tar")
+
+
+async def _from(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
 
 
 async def _in_full(call: Call, key_id: str) -> Answer:

@@ -450,3 +450,38 @@ DELETE FROM workers WHERE id >= $1 AND id < $2
 
 -- name: old_workers
 DELETE FROM workers WHERE seen_at < $1
+
+-- name: alone
+-- Whoever fills an empty database lets nobody else in, and takes as long as it takes.
+SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on;
+LOCK TABLE jobs, events, clocks, counts, lanes, idempotency, files, pins, keys, rates, workers, usage, shares, sessions
+
+-- name: count_moved
+INSERT INTO counts (model, key_id, lane, waiting)
+SELECT model, key_id, 'moved', count(*) FROM jobs WHERE state = 'queued' GROUP BY model, key_id
+
+-- name: number_on
+ALTER TABLE jobs ALTER COLUMN seq RESTART WITH %d
+
+-- name: facts
+-- What `officina doctor` wants to know. Of others' sessions an ordinary user sees little, but that they are there.
+WITH used AS (SELECT usesysid, datname, state, state_change FROM pg_stat_activity
+               WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND pid <> pg_backend_pid())
+SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS version,
+       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby,
+       pg_database_size(current_database()) AS size_bytes,
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_make,
+       (SELECT count(*) FROM pg_stat_replication WHERE application_name IS DISTINCT FROM 'pg_basebackup') AS standbys,
+       least(current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+               - coalesce(current_setting('reserved_connections', true)::integer, 0) - (SELECT count(*) FROM used),
+             (SELECT r.rolconnlimit - (SELECT count(*) FROM used WHERE usesysid = r.oid)
+                FROM pg_roles AS r WHERE r.rolname = current_user AND r.rolconnlimit >= 0),
+             (SELECT d.datconnlimit - (SELECT count(*) FROM used WHERE used.datname = d.datname)
+                FROM pg_database AS d WHERE d.datname = current_database() AND d.datconnlimit >= 0)
+            )::integer AS free_connections,
+       (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(state_change)), 0) FROM used
+         WHERE state = 'idle in transaction' AND datname = current_database())::float8 AS idle_s
+
+-- name: settings
+-- As a new session has them: ours has set some of its own.
+SELECT name, reset_val FROM pg_settings WHERE name = ANY($1::text[])
