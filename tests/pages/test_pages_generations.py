@@ -191,3 +191,16 @@ def test_axe_finds_nothing_serious_in_the_library(
         ]
         assert grave == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.browser
+def test_all_pictures_of_a_run_are_taken_away_at_once(server: Server, key: str, open_page: Open) -> None:
+    run_id = server.submit({"prompt": "count"})
+    made = server.result(run_id)["output"]["images"]
+    assert len(made) > 1
+    page = open_page(f"/it/generations/{run_id}", key=server.key)
+    taken: list[str] = []
+    page.on("download", lambda each: taken.append(each.url))
+    with page.expect_event("download", lambda _: len(taken) == len(made)):
+        page.get_by_role("button", name="Scarica tutte").click()
+    assert sorted(taken) == sorted(made)

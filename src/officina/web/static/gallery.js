@@ -14,7 +14,13 @@ export function gallery(output, { befores = [], use = null } = {}) {
   pictures.forEach((url, n) => element.append(picture(url, n, pictures, befores, use)));
   videos.forEach((url) => element.append(make("figure", { class: "output" },
     make("video", { src: shown(url), controls: true, preload: "metadata" }), make("figcaption", { class: "row" }, ...taking(url)))));
+  const own = [...pictures, ...videos].map(shown).filter((path) => path.startsWith("/"));
+  if (own.length > 1) element.append(make("p", { class: "row all" }, action("download", "run.download_all", () => own.forEach(take))));
   return element;
+}
+
+function take(path) {
+  make("a", { href: path, download: path.split("/").pop() }).click();
 }
 
 /** Where the browser loads one of our files from: the address bar's own origin, whatever the public URL is. */
