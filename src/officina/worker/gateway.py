@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -25,7 +25,7 @@ from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
 from officina.link import Claim, Claimed, Finish, Grant, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
-from officina.worker.straight import BROKEN, PIECE_BYTES, Straight, described, pieces
+from officina.worker.straight import BROKEN, PIECE_BYTES, Straight, described, sending
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
@@ -42,6 +42,7 @@ _JSON = {"Content-Type": "application/json"}
 _KEPT_S = 60.0
 _KNOWN_S = 10
 SMALL_BYTES = 64 * 1024
+"""A file of so many bytes is sent in one piece, which costs less than the hops to a thread."""
 
 log = structlog.get_logger("officina.worker")
 Answer = TypeVar("Answer")
@@ -152,14 +153,17 @@ class Gateway:
 
         async def ask() -> Output:
             with made.path.open("rb") as file:
-                async with self._client.put(
-                    where,
-                    params={"token": lease.token, "kind": made.kind},
-                    data=_body(file, made.size_bytes),
-                    headers={"Content-Length": str(made.size_bytes)},
-                    timeout=_patience(_STORE_S),
-                    allow_redirects=False,
-                ) as response:
+                async with (
+                    sending(file, _STORE_S) as pieces,
+                    self._client.put(
+                        where,
+                        params={"token": lease.token, "kind": made.kind},
+                        data=file.read(SMALL_BYTES) if made.size_bytes <= SMALL_BYTES else pieces,
+                        headers={"Content-Length": str(made.size_bytes)},
+                        timeout=_patience(_STORE_S),
+                        allow_redirects=False,
+                    ) as response,
+                ):
                     body = await response.read()
             if response.status in _BROKEN_STORE and next(refusals) >= _STORE_TRIES:
                 raise RunError("store_failed", "The outputs could not be stored; try again later.")
@@ -315,11 +319,6 @@ def _pauses() -> Iterator[float]:
     """Seconds between tries: at random, so that a fleet does not return in step, and longer each time."""
     for number in itertools.count():
         yield random.uniform(0.3, 1) * min(_FIRST_PAUSE_S * 2 ** min(number, 10), _LONGEST_PAUSE_S)  # noqa: S311
-
-
-def _body(file: BinaryIO, size_bytes: int) -> bytes | AsyncIterator[bytes]:
-    """A file as the body of a call; a small one in one piece, which costs less than the hops to a thread."""
-    return file.read(size_bytes) if size_bytes <= SMALL_BYTES else pieces(file)
 
 
 def _patience(silence_s: float) -> aiohttp.ClientTimeout:
