@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ MOST_OPEN = 8
 """How many requests of one caller may not have ended before it makes another."""
 FOLLOW_S = 10.0
 """How long a caller follows one request; what has not ended then is looked at in the end."""
+GATEWAY = re.compile(r"http://127\.0\.0\.1:\d+")
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -76,14 +78,16 @@ class Told:
     """Results, events and files that were not what they had been or had to be; in words."""
     strange: list[str] = field(default_factory=list)
     """Answers that no kill explains; in words."""
+    unanswered: list[str] = field(default_factory=list)
+    """Calls whose connection broke, or that were told to come again; in words."""
     repeated: int = 0
     """Submits that were sent again because nobody had answered them."""
     files_read: int = 0
 
-    def result(self, found: dict[str, Any], base: str) -> None:
+    def result(self, found: dict[str, Any]) -> None:
         """Note an ended result; one that differs from the first is a contradiction."""
         asked = self.asked[found["request_id"]]
-        text = json.dumps(found, sort_keys=True).replace(base, "")
+        text = GATEWAY.sub("", json.dumps(found, sort_keys=True))
         asked.result = asked.result or text
         if asked.result != text:
             self.broken.append(f"{asked.request_id} showed two results: {asked.result} and {text}")
@@ -100,11 +104,10 @@ class Told:
 
 
 class Answer(NamedTuple):
-    """An HTTP answer, and the gateway that gave it."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
-    base: str
 
     def json(self) -> dict[str, Any]:
         return dict(json.loads(self.body))
@@ -118,7 +121,10 @@ class Line:
         self._dice = dice
         self._told = told
         headers = {"Authorization": f"Bearer {key}"}
-        self.http = aiohttp.ClientSession(headers=headers, timeout=PATIENCE)
+        # A connection for each call: one that is kept may be closed by its other end in the very moment of a
+        # call, of which no caller can know whether it was heard.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        self.http = aiohttp.ClientSession(headers=headers, timeout=PATIENCE, connector=connector)
 
     def any(self) -> str:
         """One of the gateways."""
@@ -126,19 +132,20 @@ class Line:
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer | None:
         """Ask once; None when the connection broke, or the gateway says that it cannot at the moment."""
-        base = self.any()
         try:
-            async with self.http.request(method, base + path, **options) as answer:
-                found = Answer(answer.status, await answer.read(), base)
-        except BROKEN:
-            await asyncio.sleep(self._dice.uniform(0, 0.2))
-            return None
+            async with self.http.request(method, self.any() + path, **options) as answer:
+                found = Answer(answer.status, await answer.read())
+        except BROKEN as error:
+            return await self._later(f"{method} {path}: {error!r}")
         if found.status == 503:
-            await asyncio.sleep(self._dice.uniform(0, 0.2))
-            return None
+            return await self._later(f"{method} {path}: {found.body!r}")
         if found.status >= 400:
             self._told.strange.append(f"{method} {path} was answered {found.status}: {found.body[:300]!r}")
         return found
+
+    async def _later(self, why: str) -> None:
+        self._told.unanswered.append(why)
+        await asyncio.sleep(self._dice.uniform(0, 0.2))
 
     async def insist(self, method: str, path: str, **options: Any) -> Answer:
         """Ask until there is an answer."""
@@ -247,8 +254,10 @@ class Caller:
     async def _stream(self, asked: Asked) -> None:
         """Follow the events; a stream that breaks goes on, at any gateway, after the last that was told."""
         while not (asked.events and asked.events[-1][1] == "ended"):
-            with contextlib.suppress(*BROKEN):
+            try:
                 await self._events(asked)
+            except BROKEN as error:
+                self._told.unanswered.append(f"events of {asked.request_id}: {error!r}")
             await asyncio.sleep(0.05)
 
     async def _events(self, asked: Asked) -> None:
@@ -256,6 +265,7 @@ class Caller:
         url = f"{self._line.any()}/v1/requests/{asked.request_id}/events"
         async with self._line.http.get(url, headers=headers) as answer:
             if answer.status != 200:
+                self._told.unanswered.append(f"events of {asked.request_id}: {await answer.text()}")
                 return
             async for n, kind, data in told_by(answer):
                 self._told.event(asked, n, kind, data)
@@ -266,7 +276,7 @@ class Caller:
             return None
         found = answer.json()
         if "finished_at" in found:
-            self._told.result(found, answer.base)
+            self._told.result(found)
         return found
 
     async def _read(self, asked: Asked) -> None:

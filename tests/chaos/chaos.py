@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -40,45 +40,47 @@ async def run(kind: Kind, kills: int, seed: int, folder: Path) -> Report:
         told, over = Told(), asyncio.Event()
         trouble = Trouble(stage, random.Random(dice.random()))
         latecomer = await _latecomer(stage, told, dice, over)
-        callers = [each async for each in _callers(stage, told, dice, over)]
         begun = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
-            for each in callers:
+            async for each in callers(stage, told, dice, over, stage.urls):
                 tasks.create_task(each.call())
             tasks.create_task(latecomer.come_too_late())
             await trouble.make(kills)
             took = time.monotonic() - begun
             over.set()
-        report = await count(stage, told, Line(stage.urls, stage.key, dice, told))
+        report = await count(stage, told, line(stage, told, dice))
     report.seconds, report.seed = took, seed
     report.mishaps, report.late = trouble.done, latecomer.late
     return report
 
 
-async def _callers(
-    stage: Stage, told: Told, dice: random.Random, over: asyncio.Event
+async def callers(
+    stage: Stage, told: Told, dice: random.Random, over: asyncio.Event, urls: Sequence[str]
 ) -> AsyncIterator[Caller]:
+    """Callers with several keys, who call at these URLs."""
     for number in range(KEYS):
         key = (await stage.make_key(f"caller {number}", "caller"))["key"]
         for _ in range(CALLERS):
             own = random.Random(dice.random())
-            yield Caller(Line(stage.urls, key, own, told), told, own, over)
+            yield Caller(Line(urls, key, own, told), told, own, over)
+
+
+def line(stage: Stage, told: Told, dice: random.Random) -> Line:
+    """The operator's way to the gateways."""
+    return Line(stage.urls, stage.key, dice, told)
 
 
 async def _latecomer(stage: Stage, told: Told, dice: random.Random, over: asyncio.Event) -> Latecomer:
     key = (await stage.make_key("latecomer", "worker"))["key"]
     refusals = Told()  # which are what it wants
-    link, admin = Line(stage.urls, key, dice, refusals), Line(stage.urls, stage.key, dice, told)
-    return Latecomer(link, admin, dice, over)
+    return Latecomer(Line(stage.urls, key, dice, refusals), line(stage, told, dice), dice, over)
 
 
-def reported(kind: Kind, kills: int, seed: int, folder: Path | None = None) -> Report:
-    """Run the suite once, in a temporary folder unless one is given."""
-    if folder is not None:
+async def run_all(kinds: Sequence[Kind], kills: int, seed: int, folder: Path) -> list[Report]:
+    """Run the suite on several databases at one time: much of it is waiting for something to be up again."""
+    for kind in kinds:
         (folder / kind).mkdir(parents=True)
-        return asyncio.run(run(kind, kills, seed, folder / kind))
-    with tempfile.TemporaryDirectory(prefix="officina-chaos-") as made:
-        return asyncio.run(run(kind, kills, seed, Path(made)))
+    return list(await asyncio.gather(*(run(kind, kills, seed, folder / kind) for kind in kinds)))
 
 
 def main() -> int:
@@ -91,8 +93,9 @@ def main() -> int:
     options = parser.parse_args()
     kinds = get_args(Kind) if options.database == "both" else (options.database,)
     print(f"seed {options.seed}", flush=True)
-    kills = -(-options.kills // len(kinds))
-    reports = [reported(kind, kills, options.seed, options.folder) for kind in kinds]
+    with tempfile.TemporaryDirectory(prefix="officina-chaos-") as made:
+        folder = options.folder or Path(made)
+        reports = asyncio.run(run_all(kinds, -(-options.kills // len(kinds)), options.seed, folder))
     print(table(reports))
     for each in reports:
         print(*each.words[:20], sep="\n")

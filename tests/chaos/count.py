@@ -152,7 +152,7 @@ class Count:
         events = await self._line.insist("GET", f"{path}/events")
         found = result.json()
         if "finished_at" in found:
-            self._told.result(found, result.base)
+            self._told.result(found)
         return _Found(record.json(), found, _events(events.body.decode()))
 
     def _judge(self, asked: Asked, found: _Found) -> None:
