@@ -67,7 +67,7 @@ class Report:
 def table(reports: Sequence[Report]) -> str:
     """The reports side by side."""
     columns = [dict(each.rows()) for each in reports]
-    names = list(dict.fromkeys(name for column in columns for name in column))
+    names = list(dict.fromkeys(name for column in sorted(columns, key=len, reverse=True) for name in column))
     width = max(map(len, names))
     lines = [f"{'':{width}}" + "".join(f"{each.kind:>12}" for each in reports)]
     lines += [f"{name:{width}}" + "".join(f"{each.get(name, '-'):>12}" for each in columns) for name in names]

@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 from typing import get_args
 
-import pytest
 from count import table
 from stage import Kind
 
