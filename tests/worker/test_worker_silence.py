@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from worker_scene import working
 
 from officina.worker.straight import sending
 
@@ -25,3 +26,12 @@ async def test_a_file_that_the_other_side_takes_no_more_of_is_given_up(tmp_path:
     assert len(taken) == 1, "it was taken up, and then not taken on"
     server.close()
     taken[0].transport.abort()
+
+
+async def test_news_that_the_gateway_fails_at_again_and_again_do_not_hold_up_the_end_of_runs(
+    tmp_path: Path,
+) -> None:
+    async with working(tmp_path) as scene:
+        scene.gateway.failing["renew"] = [500] * 10_000
+        results = [await scene.gateway.result(scene.gateway.submit("slow", {"seconds": 0.1})) for _ in "ab"]
+    assert [each.kind for each in results] == ["succeeded", "succeeded"]

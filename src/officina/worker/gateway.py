@@ -1,14 +1,15 @@
 """The worker's side of the link: every word that it says to a gateway, and the patience to say it again.
 
 A gateway may be restarted at any moment, so lost connections and 5xx answers are waited out, for as long as
-it takes; whoever has had enough cancels the call. Every call may be repeated: claims carry a nonce,
-everything else a lease token.
+it takes; whoever has had enough cancels the call. Only what a gateway that is there fails at with 500, again
+and again, is given up. Every call may be repeated: claims carry a nonce, everything else a lease token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -38,6 +39,7 @@ _LONGEST_PAUSE_S = 3.0
 _CONFIRM_S = 60.0  # the gateway reads the file back
 _LATER = frozenset({408, 425, 429})
 _BROKEN_STORE = frozenset({500, 507})
+_FAILURES = 8  # by a gateway that is there and fails at what it is asked: more will not help
 _JSON = {"Content-Type": "application/json"}
 _KEPT_S = 60.0
 _KNOWN_S = 10
@@ -138,11 +140,11 @@ class Gateway:
         said = await asyncio.to_thread(described, made)
         try:
             ask = partial(self._post, f"{place}/grant", said, Grant, params={"token": lease.token})
-            grant = await self._patiently(ask)
+            grant = await self._patiently(ask, _FAILURES)
             if not grant.url or not await self._straight.put(grant, made):
                 return None
             confirm = partial(self._post, f"{place}/confirm", said, Output, params={"token": lease.token})
-            return await self._patiently(confirm)
+            return await self._patiently(confirm, _FAILURES)
         except LinkRefused as error:
             log.warning("output.not_straight", message=error.message)
             return None
@@ -217,7 +219,7 @@ class Gateway:
         if not self._known.straight or not self._straight.is_open:
             return Grant()
         try:
-            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant))
+            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant), _FAILURES)
         except LinkRefused:
             return Grant()
 
@@ -256,7 +258,7 @@ class Gateway:
         for last in (False, True):
             signed = msgspec.structs.replace(words, worker_id=known.worker_id)
             try:
-                return await self._patiently(partial(self._post, name, signed, answer))
+                return await self._patiently(partial(self._post, name, signed, answer), _FAILURES)
             except LinkRefused as error:
                 if last or error.status != HTTPStatus.NOT_FOUND:
                     raise
@@ -283,13 +285,23 @@ class Gateway:
             body = await response.read()
         return msgspec.json.decode(_accepted(response, body), type=answer)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask until there is an answer."""
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]], failures: float = math.inf) -> Answer:
+        """Ask until there is an answer, or the gateway has failed at it so many times.
+
+        What waits for a gateway that fails at one thing would wait for ever, with its lease renewed.
+
+        Raises:
+            LinkRefused: it failed too often.
+        """
+        failed = 0
         for pause_s in _pauses():
             try:
                 answer = await ask()
             except (*BROKEN, msgspec.DecodeError, _NotNow) as error:
                 self._note_failure(error)
+                failed += isinstance(error, _NotNow) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+                if failed >= failures:
+                    raise LinkRefused(str(error), HTTPStatus.INTERNAL_SERVER_ERROR) from None
             else:
                 self._note_success()
                 return answer
