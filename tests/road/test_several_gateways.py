@@ -142,6 +142,25 @@ def test_a_session_of_one_is_good_at_the_other_and_ends_there_too(shared: Pair) 
     until(lambda: there.get("/v1/requests", headers=cookie).status_code == 401, HEARD_S)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/files/a%00b", None),
+        ("GET", "/v1/requests?model=%00", None),
+        ("GET", "/v1/requests?cursor=%00", None),
+        ("GET", "/v1/keys/%00", None),
+        ("POST", "/v1/keys", {"name": "a\0b", "scopes": ["caller"]}),
+        ("POST", "/v1/workers/%00/drain", None),
+        ("POST", f"/v1/models/{ECHO}", {"prompt": "copy \0", "image_urls": ["file_\0"]}),
+    ],
+)
+def test_a_text_that_postgresql_cannot_keep_is_no_failure_of_the_server(
+    shared: Pair, method: str, path: str, body: dict[str, object] | None
+) -> None:
+    answer = shared.http.request(method, path, json=body)
+    assert answer.status_code < 500, answer.text
+
+
 def test_who_follows_events_does_not_notice_that_the_database_was_away(tmp_path: Path) -> None:
     url, port = apart(databases().of(tmp_path)), databases().server.port
     with cutting_proxy(f"http://127.0.0.1:{port}") as proxy:
