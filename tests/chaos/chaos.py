@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 sys.path.insert(1, str(Path(__file__).parent.parent))
 sys.path.insert(1, str(Path(__file__).parent.parent / "road"))
@@ -33,7 +34,14 @@ CALLERS = 5
 """How many call at one time with each key."""
 
 
-async def run(kind: Kind, kills: int, seed: int, folder: Path) -> Report:
+class Extent(NamedTuple):
+    """How much trouble is made on one database: so many kills, or for so long."""
+
+    kills: int
+    seconds: float = math.inf
+
+
+async def run(kind: Kind, extent: Extent, seed: int, folder: Path) -> Report:
     """Load, trouble, rest, and a look at everything."""
     dice = random.Random(seed)
     async with staged(kind, folder) as stage:
@@ -45,7 +53,7 @@ async def run(kind: Kind, kills: int, seed: int, folder: Path) -> Report:
             async for each in callers(stage, told, dice, over, stage.urls):
                 tasks.create_task(each.call())
             tasks.create_task(latecomer.come_too_late())
-            await trouble.make(kills)
+            await trouble.make(*extent)
             took = time.monotonic() - begun
             over.set()
         report = await count(stage, told, line(stage, told, dice))
@@ -76,17 +84,18 @@ async def _latecomer(stage: Stage, told: Told, dice: random.Random, over: asynci
     return Latecomer(Line(stage.urls, key, dice, refusals), line(stage, told, dice), dice, over)
 
 
-async def run_all(kinds: Sequence[Kind], kills: int, seed: int, folder: Path) -> list[Report]:
+async def run_all(kinds: Sequence[Kind], extent: Extent, seed: int, folder: Path) -> list[Report]:
     """Run the suite on several databases at one time: much of it is waiting for something to be up again."""
     for kind in kinds:
         (folder / kind).mkdir(parents=True)
-    return list(await asyncio.gather(*(run(kind, kills, seed, folder / kind) for kind in kinds)))
+    return list(await asyncio.gather(*(run(kind, extent, seed, folder / kind) for kind in kinds)))
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000, help="processes killed, in all")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end the trouble then at the latest")
     parser.add_argument("--database", choices=(*get_args(Kind), "both"), default="both")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--folder", type=Path, help="keep the data and the logs here")
@@ -95,7 +104,8 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="officina-chaos-") as made:
         folder = options.folder or Path(made)
-        reports = asyncio.run(run_all(kinds, -(-options.kills // len(kinds)), options.seed, folder))
+        extent = Extent(-(-options.kills // len(kinds)), options.seconds)
+        reports = asyncio.run(run_all(kinds, extent, options.seed, folder))
     print(table(reports))
     for each in reports:
         print(*each.words[:20], sep="\n")

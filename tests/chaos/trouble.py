@@ -32,7 +32,9 @@ DECK = {
 """What happens, and how often in one round; the order of a round is random. Engines die best while they work."""
 PAUSE_S = (0.02, 0.4)
 """Between two mishaps."""
-VICTIM_S = 10.0
+COMPANY = 0.5
+"""How likely each further process of a kind dies at the same moment, as when a machine fails."""
+VICTIM_S = 6.0
 """How long is waited for somebody whom a mishap can happen to: all is dead at times."""
 HANG_S = (0.5, 6.0)
 """How long a line hangs: shorter and longer than a lease, and than the patience of those at its ends."""
@@ -54,13 +56,14 @@ class Trouble:
         """How many processes were killed so far."""
         return sum(count for what, count in self.done.items() if what.startswith("kill"))
 
-    async def make(self, kills: int) -> None:
-        """Make mishaps until so many processes were killed; then wait until all is as before."""
-        while self.kills < kills:
+    async def make(self, kills: int, seconds: float) -> None:
+        """Make mishaps until so many processes were killed, or the time is over; then make all as before."""
+        until = time.monotonic() + seconds
+        while self.kills < kills and time.monotonic() < until:
             for what in self._round():
                 await asyncio.sleep(self._dice.uniform(*PAUSE_S))
                 self.done[what] += await self._happens_soon(what)
-                if self.kills == kills:
+                if self.kills >= kills or time.monotonic() > until:
                     break
         await self.heal()
 
@@ -76,22 +79,20 @@ class Trouble:
             words, sum(DECK[each] for each in words), counts=[DECK[each] for each in words]
         )
 
-    async def _happens_soon(self, what: str) -> bool:
-        """Make one mishap as soon as there is somebody whom it can happen to; False when nobody comes."""
+    async def _happens_soon(self, what: str) -> int:
+        """Make one mishap as soon as there is somebody whom it can happen to; to how many it has happened."""
         until = time.monotonic() + VICTIM_S
-        while not self._happens(what):
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(0.1)
-        return True
+        while not (happened := self._happens(what)) and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+        return happened
 
-    def _happens(self, what: str) -> bool:
-        """Make one mishap; False when there was nobody whom it could happen to."""
+    def _happens(self, what: str) -> int:
+        """Make one mishap; to how many it has happened."""
         verb, _, whom = what.partition(" ")
         if what == "kill database":
             return self._kill_database()
         if verb == "kill":
-            return self._signal(signal.SIGKILL, self._victims(whom)) is not None
+            return self._kill(self._victims(whom))
         if verb == "stop":
             return self._stop(whom)
         wires = self._stage.to_workers if "worker" in whom else self._stage.to_database
@@ -108,6 +109,12 @@ class Trouble:
             "engine": [each.pid for pid in (*elsewhere, *here) for each in children[pid]],
         }
         return [each for each in map(_process, pids[role]) if each is not None]
+
+    def _kill(self, victims: list[psutil.Process]) -> int:
+        """Kill one process, and perhaps others with it; how many."""
+        self._dice.shuffle(victims)
+        dying = [each for n, each in enumerate(victims) if n == 0 or self._dice.random() < COMPANY]
+        return sum(self._signal(signal.SIGKILL, [each]) is not None for each in dying)
 
     def _signal(self, sent: signal.Signals, victims: list[psutil.Process]) -> psutil.Process | None:
         if not victims:
