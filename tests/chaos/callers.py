@@ -174,9 +174,9 @@ class Caller:
                 open_ones = [each for each in self._mine if not each.result]
                 if open_ones:
                     await self._live_through(self._dice.choice(open_ones))
-                while self._too_many():
-                    await self._look_back()
                 await self._look_back()
+                while self._too_many():
+                    await self._look_back(wait=3)
 
     def _too_many(self) -> bool:
         """Whether so many of its requests have not ended that it makes no more for now."""
@@ -285,12 +285,12 @@ class Caller:
         if found is not None and found["status"] == "succeeded":
             await read_files(self._line, self._told, asked, found)
 
-    async def _look_back(self) -> None:
+    async def _look_back(self, wait: int = 0) -> None:
         """Read an older result again: it must not have changed. And see how one stands that has not ended."""
         open_ones = [each for each in self._mine if not each.result]
         for some in (self._mine[-100:], open_ones):
             if some:
-                await self._ask_result(self._dice.choice(some))
+                await self._ask_result(self._dice.choice(some), wait=wait)
 
 
 async def read_files(line: Line, told: Told, asked: Asked, found: dict[str, Any]) -> None:

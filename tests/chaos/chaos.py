@@ -30,7 +30,7 @@ from stage import Kind, Stage, staged
 from trouble import Trouble
 
 KEYS = 3
-CALLERS = 5
+CALLERS = 4
 """How many call at one time with each key."""
 
 

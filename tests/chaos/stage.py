@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -43,14 +44,19 @@ class Kept:
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> int | None:
-        """Let it end in good order, for good; its exit code."""
+        """Let it end in good order, for good, or kill it in the end; its exit code."""
         if self._keeper is None or self.process is None:
             return None
         self._keeper.cancel()
         await asyncio.wait([self._keeper])
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
-        async with asyncio.timeout(UP_S):
+            self.process.send_signal(signal.SIGCONT)
+        try:
+            async with asyncio.timeout(UP_S):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
             return await self.process.wait()
 
     async def _keep(self) -> None:
@@ -109,8 +115,7 @@ class Stage:
         """Mend what is broken, and end everything in good order."""
         for wire in (*self.to_workers, *self.to_database):
             wire.mend(lose=False)
-        for each in (*self.workers, *self.gateways):
-            await each.stop()
+        await asyncio.gather(*(each.stop() for each in (*self.workers, *self.gateways)))
         for wire in (*self.to_workers, *self.to_database):
             wire.close()
         if self.server is not None:

@@ -46,7 +46,7 @@ class Trouble:
     def __init__(self, stage: Stage, dice: random.Random) -> None:
         self._stage = stage
         self._dice = dice
-        self._healing: set[asyncio.Task[None]] = set()
+        self._healing: list[asyncio.Task[None]] = []
         self._stopped: set[int] = set()
         self._database_is_down = False
         self.done: Counter[str] = Counter(dict.fromkeys(set(self._round()), 0))
@@ -69,8 +69,7 @@ class Trouble:
 
     async def heal(self) -> None:
         """Wait until nothing is stopped, cut off, or down because of us."""
-        while self._healing:
-            await asyncio.wait(self._healing)
+        await asyncio.gather(*self._healing)
 
     def _round(self) -> list[str]:
         """What happens next, in a random order."""
@@ -173,9 +172,7 @@ class Trouble:
             await asyncio.sleep(delay_s)
             await work
 
-        task = asyncio.create_task(do())
-        self._healing.add(task)
-        task.add_done_callback(self._healing.discard)
+        self._healing.append(asyncio.create_task(do()))
 
 
 async def _mend(wire: Wire, *, lose: bool) -> None:
@@ -191,7 +188,9 @@ def _children() -> dict[int, list[psutil.Process]]:
 
 
 def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
+    """A process that can still be killed: not one that is dead, and waits for its parent to notice."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
