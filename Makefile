@@ -1,10 +1,12 @@
 # The commands of this project. Each sets up what it needs in .venv, with python3 and pip alone.
 
 PYTHON ?= python3
+KILLS ?= 1000
+DATABASE ?= both
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-scaling bench-torch screenshots sheet crash lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-scaling bench-torch screenshots sheet chaos lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -53,8 +55,8 @@ bench-scaling: .venv/dev  ## How 1 to 8 workers of a sleeping engine add up.
 sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet-output.
 	$(BIN)/python examples/contact_sheet.py sheet-output
 
-crash: .venv/dev  ## 300 kills of everything under load; prints what was kept.
-	$(BIN)/python tests/crash/crash.py --kills 300
+chaos: .venv/dev  ## Kills everything at random under load, and counts; with SEED=n the dice of an earlier run.
+	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
 lock:  ## For maintainers: pin every dependency again (needs uv).
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

@@ -59,8 +59,8 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings, ready: Callable[[Serving], None]) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told once, when calls are taken.
 
-    The order of a stop: the workers drain while the gateway still answers them, then long waits end and
-    connections close, then the database.
+    The order of a stop: the workers drain while the gateway still answers, but keeps no connection and calls
+    itself not ready; then long waits end and connections close, then the database.
 
     Raises:
         OperatorError: the server cannot start like this.
@@ -84,6 +84,7 @@ async def serve(settings: Settings, ready: Callable[[Serving], None]) -> None:
             ready(Serving(gateway, public_url, stop, link))
             await stop.wait()
             log.info("stopping")
+            gateway.leaving = True
 
 
 @contextlib.asynccontextmanager

@@ -88,6 +88,8 @@ class Gateway:
     pace: Pace = field(default_factory=Pace)
     outages: Outages = field(default_factory=Outages)
     started_at: float = field(default_factory=time.time)
+    leaving: bool = False
+    """Whether it shall get no new callers: its workers drain, and it answers until they have."""
     stopping: bool = False
     first_key: str = ""
     """The secret of the first key, when this start made it."""

@@ -16,6 +16,9 @@ class BreakingProxy:
         self.port = 0
         self.is_down = False
         """While it is, new connections are broken at once."""
+        self.passing = asyncio.Event()
+        """While it is not set, connections are taken and nothing passes."""
+        self.passing.set()
         self.cut_after: bytes | None = None
         """Cut everything when these bytes were passed on to the server, before it can answer; once."""
 
@@ -52,6 +55,7 @@ class BreakingProxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await self.passing.wait()
                 writer.write(data)
                 if up and self.cut_after is not None and self.cut_after in data:
                     self.cut_after = None

@@ -135,6 +135,21 @@ async def test_a_database_that_stays_away_is_said_within_seconds_and_comes_back_
         await queue.close()
 
 
+async def test_a_silent_database_keeps_many_readers_waiting_no_longer_than_few(tmp_path: Path) -> None:
+    async with BreakingProxy(databases().server.port) as proxy:
+        queue = await behind(proxy, tmp_path)
+        job_id = await submit(queue)
+        proxy.passing.clear()
+        async with asyncio.timeout(60):
+            asked = [queue.get(job_id, None) for _ in range(200)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in answers} == {Unavailable}
+        proxy.passing.set()
+        proxy.cut()
+        assert (await queue.get(job_id, None)).id == job_id
+        await queue.close()
+
+
 async def test_what_was_acknowledged_outlives_a_kill_of_the_server(server: PostgresServer) -> None:
     queue = await open_postgres(server.url("postgres"), TERMS)
     ids = [await submit(queue) for _ in range(20)]

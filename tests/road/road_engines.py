@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import time
 import zlib
@@ -34,6 +35,20 @@ class Echo:
 
     def _count(self, run: Run) -> Result:
         return Result(images=_pictures(run, 3))
+
+    def _give(self, run: Run) -> Result:
+        """Give the pictures back that it was handed, or a new one."""
+        self._pass_time(run)
+        given = [run.scratch / path.name for path in run.files.get("image_urls", ())]
+        for path, copy in zip(run.files.get("image_urls", ()), given, strict=True):
+            shutil.copyfile(path, copy)
+        return Result(images=tuple(given) or _pictures(run, 1), notes={"attempt": run.attempt})
+
+    def _stumble(self, run: Run) -> Result:
+        """Fail at the first two attempts."""
+        if run.attempt <= 2:
+            raise RunError("out_of_memory", "Not now.")
+        return self._give(run)
 
     def _fail(self, run: Run) -> Result:
         raise ValueError("a bug")

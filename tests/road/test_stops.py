@@ -110,6 +110,18 @@ def test_a_stop_lets_the_run_finish_and_leaves_the_rest_waiting(tmp_path: Path) 
         assert {second.status(each)["status"] for each in waiting} == {"in_queue"}
 
 
+def test_a_server_that_lets_its_runs_finish_sends_new_callers_away(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        request_id = server.submit({"prompt": "copy", "seconds": 2})
+        server.wait_for(request_id, "in_progress")
+        assert "connection" not in server.http.get("/readyz").headers
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.http.get("/readyz").status_code == 503)
+        answer = server.http.get(f"/v1/requests/{request_id}/status")
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert answer.json()["status"] == "in_progress"
+
+
 def test_a_stop_hands_back_what_takes_too_long_without_counting_the_attempt(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--drain-s", "0.5") as first:
         request_id = first.submit({"prompt": "copy", "seconds": 2.5})

@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from officina.errors import DatabaseAway, DatabaseDamaged, DiskFull, OperatorError, SettingsError, Unavailable
+from officina.errors import (
+    CallerError,
+    DatabaseAway,
+    DatabaseDamaged,
+    DiskFull,
+    OperatorError,
+    SettingsError,
+    Unavailable,
+)
 from officina.queue.postgres_batch import SQL, Connection
 
 OLDEST = 150000
@@ -148,6 +156,8 @@ def translated(error: BaseException) -> BaseException:
         return DiskFull("The disk of the database is full, so nothing new is accepted.")
     if isinstance(error, (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError)):
         return DatabaseDamaged("The database says that it is damaged; the operator must look at it.")
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+        return CallerError("A text holds the character NUL, which cannot be kept; leave it out.")
     if isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)):
         return Unavailable("The database is too busy; try again shortly.", retry_after=1)
     return error
@@ -162,25 +172,36 @@ class Reads:
         self._slots = asyncio.Semaphore(READERS)
         self._open: set[Connection] = set()
         self._closed = False
+        self._is_away = False
 
     async def rows(self, text: str, *params: Any) -> list[Any]:
-        """Every row of a statement. Raises Unavailable when the database is away, or the queue closed."""
+        """Every row of a statement.
+
+        Raises:
+            Unavailable: the database is away, or the queue closed.
+            CallerError: a parameter holds what no text here can.
+        """
         until = time.monotonic() + PATIENCE_S
         async with self._slots:
-            while True:
+            while not (self._is_away and time.monotonic() > until):
                 connection: Connection | None = None
                 try:
                     connection = await self._take()
                     found = await connection.fetch(text, *params)
-                    self._free.append(connection)
-                    return list(found)
+                except asyncpg.CharacterNotInRepertoireError as error:
+                    self._drop(connection)
+                    raise translated(error) from None
                 except BaseException as error:
                     self._drop(connection)
                     if not is_lost(error, connection):
                         raise
-                    if time.monotonic() > until:
-                        raise Unavailable(AWAY, retry_after=1) from None
+                    self._is_away = True
+                else:
+                    self._is_away = False
+                    self._free.append(connection)
+                    return list(found)
                 await asyncio.sleep(PAUSE_S)
+        raise Unavailable(AWAY, retry_after=1)
 
     async def row(self, text: str, *params: Any) -> Any:
         """The first row of a statement, or None."""

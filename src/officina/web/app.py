@@ -140,6 +140,8 @@ class Edge:
         begun = time.perf_counter()
         status = 0
         extra = self._guard.headers(scope)
+        if self._gateway.leaving:  # a call on a kept connection could cross its end
+            extra = [*extra, (b"connection", b"close")]
 
         async def noted(message: Message) -> None:
             nonlocal status

@@ -15,8 +15,8 @@ async def alive(call: Call) -> Answer:  # noqa: ARG001
 
 async def ready(call: Call) -> Answer:
     """The database answers and submits are taken."""
-    if call.gateway.stopping:
-        raise Unavailable
+    if call.gateway.leaving:
+        raise Unavailable("This server is stopping; another one, or the next, takes calls.", retry_after=1)
     call.gateway.check_disk()
     await call.gateway.queue.keys()
     return json({"status": "ready", "workers": workers_heard(call), "store": await _store(call)})

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.responses import StreamingResponse
 
-from officina.errors import ForeignRequest, InvalidInput, Problem, UnknownRequest
+from officina.errors import ForeignRequest, InvalidInput, Problem, Unavailable, UnknownRequest
 from officina.job import ENDED, Event, Job
 from officina.store.protocol import discard
 from officina.web.call import Call
@@ -17,6 +17,8 @@ from officina.web.render import Answer, encode, json, json_bytes, when
 FORCE_WAIT_S = 1.5
 """How long a forced cancel waits to answer with the true state."""
 KEEP_ALIVE_S = 15.0
+AWAY_S = 1.0
+"""How long a stream of events leaves the database alone that does not answer."""
 
 
 async def status(call: Call) -> Answer:
@@ -173,6 +175,9 @@ async def _stream(call: Call, job_id: str, owner: str | None, last: int) -> Asyn
                 news = await queue.events(job_id, last)
             except UnknownRequest:
                 return
+            except Unavailable:  # the database is away: whoever follows need not come again for that
+                await listener.wait(AWAY_S)
+                continue
             for event in news:
                 yield _server_sent(event)
                 last = event.n

@@ -1,21 +1,22 @@
 """The worker's side of the link: every word that it says to a gateway, and the patience to say it again.
 
 A gateway may be restarted at any moment, so lost connections and 5xx answers are waited out, for as long as
-it takes; whoever has had enough cancels the call. Every call may be repeated: claims carry a nonce,
-everything else a lease token.
+it takes; whoever has had enough cancels the call. Only what a gateway that is there fails at with 500, again
+and again, is given up. Every call may be repeated: claims carry a nonce, everything else a lease token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -25,7 +26,7 @@ from officina.errors import LeaseLost, OperatorError, RunError
 from officina.job import FILE_ID, LeaseRef, News, Outcome, Output, Renewal
 from officina.link import Claim, Claimed, Finish, Grant, HandBack, Register, Registered, Renew
 from officina.worker.outputs import Made
-from officina.worker.straight import BROKEN, PIECE_BYTES, Straight, described, pieces
+from officina.worker.straight import BROKEN, PIECE_BYTES, Straight, described, sending
 
 _ROOT = "worker/v1"
 _ANSWER_S = 8.0  # a silent connection is given up in time to renew a lease over another one
@@ -38,10 +39,12 @@ _LONGEST_PAUSE_S = 3.0
 _CONFIRM_S = 60.0  # the gateway reads the file back
 _LATER = frozenset({408, 425, 429})
 _BROKEN_STORE = frozenset({500, 507})
+_FAILURES = 8  # by a gateway that is there and fails at what it is asked: more will not help
 _JSON = {"Content-Type": "application/json"}
 _KEPT_S = 60.0
 _KNOWN_S = 10
 SMALL_BYTES = 64 * 1024
+"""A file of so many bytes is sent in one piece, which costs less than the hops to a thread."""
 
 log = structlog.get_logger("officina.worker")
 Answer = TypeVar("Answer")
@@ -137,11 +140,11 @@ class Gateway:
         said = await asyncio.to_thread(described, made)
         try:
             ask = partial(self._post, f"{place}/grant", said, Grant, params={"token": lease.token})
-            grant = await self._patiently(ask)
+            grant = await self._patiently(ask, _FAILURES)
             if not grant.url or not await self._straight.put(grant, made):
                 return None
             confirm = partial(self._post, f"{place}/confirm", said, Output, params={"token": lease.token})
-            return await self._patiently(confirm)
+            return await self._patiently(confirm, _FAILURES)
         except LinkRefused as error:
             log.warning("output.not_straight", message=error.message)
             return None
@@ -152,14 +155,17 @@ class Gateway:
 
         async def ask() -> Output:
             with made.path.open("rb") as file:
-                async with self._client.put(
-                    where,
-                    params={"token": lease.token, "kind": made.kind},
-                    data=_body(file, made.size_bytes),
-                    headers={"Content-Length": str(made.size_bytes)},
-                    timeout=_patience(_STORE_S),
-                    allow_redirects=False,
-                ) as response:
+                async with (
+                    sending(file, _STORE_S) as pieces,
+                    self._client.put(
+                        where,
+                        params={"token": lease.token, "kind": made.kind},
+                        data=file.read(SMALL_BYTES) if made.size_bytes <= SMALL_BYTES else pieces,
+                        headers={"Content-Length": str(made.size_bytes)},
+                        timeout=_patience(_STORE_S),
+                        allow_redirects=False,
+                    ) as response,
+                ):
                     body = await response.read()
             if response.status in _BROKEN_STORE and next(refusals) >= _STORE_TRIES:
                 raise RunError("store_failed", "The outputs could not be stored; try again later.")
@@ -213,7 +219,7 @@ class Gateway:
         if not self._known.straight or not self._straight.is_open:
             return Grant()
         try:
-            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant))
+            return await self._patiently(partial(self._post, f"files/{name}/grant", None, Grant), _FAILURES)
         except LinkRefused:
             return Grant()
 
@@ -252,7 +258,7 @@ class Gateway:
         for last in (False, True):
             signed = msgspec.structs.replace(words, worker_id=known.worker_id)
             try:
-                return await self._patiently(partial(self._post, name, signed, answer))
+                return await self._patiently(partial(self._post, name, signed, answer), _FAILURES)
             except LinkRefused as error:
                 if last or error.status != HTTPStatus.NOT_FOUND:
                     raise
@@ -279,13 +285,23 @@ class Gateway:
             body = await response.read()
         return msgspec.json.decode(_accepted(response, body), type=answer)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask until there is an answer."""
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]], failures: float = math.inf) -> Answer:
+        """Ask until there is an answer, or the gateway has failed at it so many times.
+
+        What waits for a gateway that fails at one thing would wait for ever, with its lease renewed.
+
+        Raises:
+            LinkRefused: it failed too often.
+        """
+        failed = 0
         for pause_s in _pauses():
             try:
                 answer = await ask()
             except (*BROKEN, msgspec.DecodeError, _NotNow) as error:
                 self._note_failure(error)
+                failed += isinstance(error, _NotNow) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+                if failed >= failures:
+                    raise LinkRefused(str(error), HTTPStatus.INTERNAL_SERVER_ERROR) from None
             else:
                 self._note_success()
                 return answer
@@ -315,11 +331,6 @@ def _pauses() -> Iterator[float]:
     """Seconds between tries: at random, so that a fleet does not return in step, and longer each time."""
     for number in itertools.count():
         yield random.uniform(0.3, 1) * min(_FIRST_PAUSE_S * 2 ** min(number, 10), _LONGEST_PAUSE_S)  # noqa: S311
-
-
-def _body(file: BinaryIO, size_bytes: int) -> bytes | AsyncIterator[bytes]:
-    """A file as the body of a call; a small one in one piece, which costs less than the hops to a thread."""
-    return file.read(size_bytes) if size_bytes <= SMALL_BYTES else pieces(file)
 
 
 def _patience(silence_s: float) -> aiohttp.ClientTimeout:

@@ -24,6 +24,7 @@ SHUN_S = 60.0
 _HEAD_BYTES = 64
 _CONNECT_S = 3.0
 _SILENCE_S = 20.0
+_SENDING_S = 60.0
 PIECE_BYTES = 2**20
 _TRIES = 2
 BROKEN = (aiohttp.ClientError, TimeoutError, ConnectionError)
@@ -55,9 +56,12 @@ class Straight:
         for _ in range(_TRIES):
             try:
                 with made.path.open("rb") as file:
-                    async with self._http.put(
-                        _as_signed(grant), data=pieces(file), headers=headers, allow_redirects=False
-                    ) as answer:
+                    async with (
+                        sending(file, _SENDING_S) as pieces,
+                        self._http.put(
+                            _as_signed(grant), data=pieces, headers=headers, allow_redirects=False
+                        ) as answer,
+                    ):
                         if 200 <= answer.status < 300:
                             return True
                         reason = f"status {answer.status}"
@@ -111,7 +115,19 @@ def described(made: Made) -> Upload:
         return Upload(made.kind, made.size_bytes, hashlib.file_digest(file, "sha256").hexdigest(), head)
 
 
-async def pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    """A file in pieces, read beside the loop."""
-    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-        yield piece
+@asynccontextmanager
+async def sending(file: BinaryIO, silence_s: float) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """A file in pieces, for a call that is given up when the other side takes none for `silence_s` seconds.
+
+    aiohttp's own time for an answer does not begin before the whole body is sent, and the system's, on a
+    connection that nothing comes back from, is a quarter of an hour. Raises TimeoutError.
+    """
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(silence_s) as limit:
+
+        async def pieces() -> AsyncIterator[bytes]:
+            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+                limit.reschedule(clock() + silence_s)
+                yield piece
+
+        yield pieces()
