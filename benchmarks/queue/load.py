@@ -22,8 +22,8 @@ PAYLOAD = json.dumps(
     }
 ).encode()
 """What every job carries: half a kilobyte of JSON."""
-REST_S = 0.01
-"""Between two jobs for a worker that waits, so that it waits again."""
+REST_S = 0.05
+"""Between two jobs for a worker that waits, so that it has finished the last one and waits again."""
 
 
 Load = Callable[..., Awaitable[dict[str, float]]]
