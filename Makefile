@@ -6,7 +6,7 @@ DATABASE ?= both
 BIN := .venv/bin
 TORCH := .venv-torch/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-scaling bench-torch screenshots sheet chaos lock clean
+.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-queue bench-scaling bench-torch screenshots sheet chaos lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -48,6 +48,9 @@ bench-pages: .venv/dev  ## What each page costs, against a bare route with the s
 
 bench-peers: .venv/dev .venv-peers/ready  ## A trivial job's whole way beside six other servers, with a kill of each.
 	$(BIN)/python -m benchmarks.peers
+
+bench-queue: .venv/dev .venv-peers/ready  ## The queue on SQLite and PostgreSQL beside pgqueuer and procrastinate.
+	$(BIN)/python -m benchmarks.queue
 
 bench-scaling: .venv/dev  ## How 1 to 8 workers of a sleeping engine add up.
 	$(BIN)/python -m benchmarks.scaling

@@ -6,9 +6,11 @@ a few statements for the whole group whatever its size.
 
 from __future__ import annotations
 
+import functools
+import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -187,18 +189,13 @@ class Batch:
 
     async def flush(self) -> None:
         """Write what has changed since the last time."""
-        extended = sorted((id_, at) for id_, at in self._extended.items() if id_ not in self._changed)
-        await self._write_many("extend_leases", extended)
-        await self._write_many("write_jobs", [row.written() for _, row in sorted(self._changed.items())])
-        await self._write_many("add_events", self._events, self.now)
-        await self._write_many("add_files", [msgspec.structs.astuple(file) for file in self._files])
+        writes = [(name, rows, further) for name, rows, *further in self._staged() if rows]
+        if writes:
+            self.wrote = True
+            params = [value for _, rows, further in writes for value in (*_columns(rows), *further)]
+            await self.db.execute(_together(tuple(name for name, *_ in writes)), *params)
         if self._ended:
             await self.db.execute(SQL["unpin"], sorted(self._ended), self.now + self.terms.retention_s)
-        await self._write_many("count_usage", [(*name, *sums) for name, sums in sorted(self._usage.items())])
-        await self._write_many("set_clocks", [(*clock, tag) for clock, tag in sorted(self._clocks.items())])
-        waiting = [(*name, change) for name, change in sorted(self._waiting.items()) if change]
-        await self._write_many("count_waiting", waiting, self._lane)
-        await self._write_many("set_rates", sorted(self._rates.items()))
         if self._freed:
             await self._tell_room()
         for staged in (
@@ -207,6 +204,18 @@ class Batch:
         ):
             staged.clear()
 
+    def _staged(self) -> Iterator[tuple[Any, ...]]:
+        """Statements that touch different rows each: name, rows, further parameters."""
+        yield "extend_leases", sorted(each for each in self._extended.items() if each[0] not in self._changed)
+        yield "write_jobs", [row.written() for _, row in sorted(self._changed.items())]
+        yield "add_events", self._events, self.now
+        yield "add_files", [msgspec.structs.astuple(file) for file in self._files]
+        yield "count_usage", [(*name, *sums) for name, sums in sorted(self._usage.items())]
+        yield "set_clocks", [(*clock, tag) for clock, tag in sorted(self._clocks.items())]
+        waiting = [(*name, change) for name, change in sorted(self._waiting.items()) if change]
+        yield "count_waiting", waiting, self._lane
+        yield "set_rates", sorted(self._rates.items())
+
     async def _tell_room(self) -> None:
         """Where leases have ended, others of their models or keys may begin."""
         models, keys = ([*column] for column in zip(*sorted(self._freed), strict=True))
@@ -214,10 +223,16 @@ class Batch:
         rows = await self.db.fetch(SQL["models_with_room"], models, keys, every)
         self.topics.update(f"model:{row[0]}" for row in rows)
 
-    async def _write_many(self, name: str, rows: Sequence[tuple[Any, ...]], *further: Any) -> None:
-        if rows:
-            self.wrote = True
-            await self.db.execute(SQL[name], *_columns(rows), *further)
+
+@functools.cache
+def _together(names: tuple[str, ...]) -> str:
+    """One statement that does what these do: each way to the server and back costs as much as some rows."""
+    parts, before = [], 0
+    for place, name in enumerate(names):
+        text = re.sub(r"\$(\d+)", lambda found, n=before: f"${int(found[1]) + n}", SQL[name])  # type: ignore[misc]
+        parts.append(f"w{place} AS ({text})")
+        before += max(int(number) for number in re.findall(r"\$(\d+)", SQL[name]))
+    return f"WITH {', '.join(parts)} SELECT 1"
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Wake-ups between gateways: a LISTEN connection each, NOTIFY gathered for a moment, a poll as the truth."""
+"""Wake-ups between gateways: a LISTEN connection each, one NOTIFY in a moment, a poll as the truth."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ class Bus:
         except TimeoutError:
             await db.execute("")  # is the connection still there?
             return
-        await asyncio.sleep(GATHER_S)
         topics, self._topics = self._topics, set()
         self._some.clear()
         for payload in _payloads(self._origin, sorted(topics)):
             await db.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+        await asyncio.sleep(GATHER_S)  # after it: the first of many is heard at once, the others go together
 
     def _heard(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
         origin, *topics = str(payload).split(" ")

@@ -174,8 +174,6 @@ class Lane:
             batch = Batch(db, self._name, await now_of(db, self._around.clock), self._around.terms)
             answers = await self._work(batch, [each.request for each in group])
             await batch.flush()
-            if batch.wrote:
-                await db.execute(SQL["committed"], self._id, self._n, batch.now)
         except BaseException as error:
             if not is_lost(error, db):
                 with contextlib.suppress(Exception):
@@ -184,12 +182,20 @@ class Lane:
         if batch.wrote:
             unsure.append(_Unsure(self._n, answers, batch.topics))
         try:
-            await db.execute("COMMIT")
+            await db.execute(self._last_words(batch))
         except asyncpg.PostgresError as error:
             if not is_lost(error, db):
                 unsure.clear()
+                with contextlib.suppress(Exception):
+                    await db.execute("ROLLBACK")
             raise
         return answers, batch.topics
+
+    def _last_words(self, batch: Batch) -> str:
+        """What ends a group, in one message to the server: note which one it was, and commit."""
+        if not batch.wrote:
+            return "COMMIT"
+        return f"{SQL['committed'] % (self._id, self._n, batch.now)}; COMMIT"
 
     def _drop(self) -> None:
         if self._db is not None:
