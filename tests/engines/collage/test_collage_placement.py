@@ -11,6 +11,7 @@ from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene.figures import stays_upright
 from officina.engines.collage.scene.placement import Figure, Stage, check_bearable, place
 from officina.engines.collage.scene.view import open_frame, view_of
 from officina.engines.collage.subject.cutout import Cutout
@@ -142,3 +143,14 @@ def test_variants_stand_elsewhere() -> None:
     set_ = stage(SCENES[0], SIZES[0])
     places = {round(place([figure()], wish(), set_, variant)[0].box.left) for variant in range(5)}
     assert len(places) == 5
+
+
+def test_who_stands_in_the_picture_is_not_said_to_sit() -> None:
+    bench = stage(Size(1000, 800), SIZES[0], "bench", Box(200, 400, 800, 700))
+    sitting = replace(wish(), pose="sitting")
+    low = replace(WHOLE, pixels=WHOLE.pixels[:150], alpha=WHOLE.alpha[:150])
+    assert stays_upright(figure(), sitting, bench)
+    assert not stays_upright(figure(), wish(), bench), "nobody asked for it"
+    assert not stays_upright(figure(cut=low), sitting, bench), "she may well sit"
+    assert not stays_upright(figure(cut=BUST), sitting, bench), "her legs are not seen"
+    assert not stays_upright(figure("bottle"), sitting, bench), "things have no pose"

@@ -20,6 +20,7 @@ from officina.engines.collage.operations import PAINTERS
 from officina.engines.collage.operations.order import in_painting_order
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import NotUnderstood, Plan
+from officina.engines.collage.prompt.language import languages
 from officina.engines.collage.prompt.parse import read
 from officina.engines.collage.refusal import CannotDo, cannot_do, not_understood
 from officina.errors import RunError
@@ -40,7 +41,8 @@ class CollageEngine:
         cv2.setNumThreads(min(2, os.cpu_count() or 1))
         self._language = (options or {}).get("language")
         self._png = bool((options or {}).get("png", False))
-        self._nets = Nets()
+        self._nets = Nets()  # which loads in the background, while the words are read here
+        languages()
 
     def run(self, run: Run) -> Result:
         """Do what the prompt asks, all of it, or raise RunError with what stood in the way."""

@@ -15,7 +15,7 @@ from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene.counts import spelled_out
 from officina.engines.collage.scene.cover import cover_of, place_behind
-from officina.engines.collage.scene.figures import figure_of
+from officina.engines.collage.scene.figures import figure_of, stays_upright
 from officina.engines.collage.scene.ground import check_ground
 from officina.engines.collage.scene.paste import Setting, painted
 from officina.engines.collage.scene.placement import Figure, Spot, Stage, check_bearable, place, spoken
@@ -64,7 +64,7 @@ def compose(operation: Compose, bench: Bench) -> Canvas:
     ground = shown(scene, view.part, bench.size).pixels
     light = light_of(scene.pixels)
     pixels = painted(ground, figures, spots, Setting(stage, view, 0.6 + 0.8 * bench.scale, light, cover))
-    _note(bench, part, stage)
+    _note(bench, part, stage, figures)
     return Canvas(Picture(pixels), Box(0, 0, bench.size.width, bench.size.height))
 
 
@@ -147,16 +147,17 @@ def _placed(
     return cover, place_behind(figures, stage, cover, part.operation.side, bench.variant)
 
 
-def _note(bench: Bench, part: _Part, stage: Stage) -> None:
+def _note(bench: Bench, part: _Part, stage: Stage, figures: Sequence[Figure]) -> None:
     """What was done, in the caller's words; only an open vessel is more than a good guess."""
     operation = part.operation
     relation = _WORDS[operation.relation]
     target = operation.target.word or "the scene"
     if not operation.target.thing and operation.relation in ("beside", "front", "on"):
         relation, target = "into", "the scene"
-    for mention, index in zip(operation.subjects, part.pictures, strict=True):
-        what = f"{_spoken(mention)} of picture {index + 1}"
-        bench.done.append(f"placed {what} {relation} {target} of picture {part.scene + 1}")
+    for mention, figure in zip(operation.subjects, figures, strict=True):
+        what = f"{_spoken(mention)} of picture {figure.picture + 1}"
+        pose = ", still upright: a pose cannot be changed" if stays_upright(figure, operation, stage) else ""
+        bench.done.append(f"placed {what} {relation} {target} of picture {part.scene + 1}{pose}")
     used = {*part.pictures, part.scene}
     bench.unused = tuple(i for i in range(len(bench.album)) if i not in used)
     if stage.vessel is None or not stage.vessel.inside_seen:

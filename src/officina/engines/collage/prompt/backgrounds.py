@@ -92,6 +92,7 @@ def _transparent(clause: Clause) -> list[int | None] | None:
     ground = clause.take(lambda c: _is_background(c) and plain(c)) if not _is_background(clear) else clear
     if ground is None:
         return None
+    clause.take(lambda c: _is_clear(c) and c.has("state"))  # "as a PNG" says it again
     kept = (
         clause.take(lambda c: is_subject(c) and not c.prep)
         if clause.does("put", "cut", "show", "give")

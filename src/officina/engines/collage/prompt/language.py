@@ -83,6 +83,8 @@ class Language:
     phrases: Mapping[Phrase, Senses]
     parted: Mapping[Phrase, tuple[tuple[Phrase, Senses], ...]]
     """Phrases with a gap, by their first part."""
+    parting: frozenset[str]
+    """The words that such a phrase begins with."""
     spelling: Mapping[Phrase, Phrase]
     lengths: Mapping[str, int]
     """How long the longest phrase is that begins with a word."""
@@ -135,6 +137,8 @@ class Language:
 
     def _gapped(self, found: Sequence[Token], at: int, taken: dict[int, int]) -> Lexeme | None:
         """A verb whose second part stands at the end of its clause."""
+        if found[at].text not in self.parting:
+            return None
         for length in (2, 1):
             head = tuple(token.text for token in found[at : at + length])
             for tail, senses in self.parted.get(head, ()):
@@ -235,6 +239,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         traits=traits,
         phrases=phrases,
         parted={head: tuple(tails) for head, tails in parted.items()},
+        parting=frozenset(head[0] for head in parted),
         spelling=spelling,
         lengths=_lengths(phrases),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 from officina.engines.collage.plan import (
@@ -112,11 +113,12 @@ def do(clause: Clause) -> list[Operation] | None:
     """Brighten it; sharpen the photo: the verb is the look."""
     if not clause.dos:
         return None
-    strong = False
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
-    strong = any("strong" in chunk.degree for chunk in clause.left)
-    if not clause.done:
+    degrees = {degree for chunk in clause.left for degree in chunk.degree}
+    clause.left = [replace(chunk, degree=()) for chunk in clause.left]  # "assombris un peu l'image"
+    strong = "strong" in degrees
+    if "less" in degrees or not clause.done:
         return None
     return [operation_of(kind, strong, clause.picture) for kind in clause.dos[:1]]
 
@@ -134,9 +136,7 @@ def attribute(clause: Clause) -> list[Operation] | None:
 
 
 def _changed(chunk: Chunk, clause: Clause) -> str | None:
-    if chunk.kind != "np" or not chunk.has("attribute") or not all(is_idle(part) for part in chunk.described):
-        return None
-    if chunk.of is not None and not is_whole(chunk.of):
+    if not _is_attribute(chunk):
         return None
     name = chunk.value("attribute")
     if clause.does("remove"):
@@ -154,9 +154,19 @@ def _changed(chunk: Chunk, clause: Clause) -> str | None:
     return _MORE.get(name) if clause.verbs == {"add"} or (clause.does("add") and name == "contrast") else None
 
 
+def _is_attribute(chunk: Chunk) -> bool:
+    """An attribute of the whole picture, and only how much: "couleurs plus froides" are not more."""
+    if chunk.kind != "np" or not chunk.has("attribute"):
+        return False
+    whole = chunk.of is None or is_whole(chunk.of)
+    return whole and all(is_idle(part) and not part.has("look") for part in chunk.described)
+
+
 def looks_of(chunk: Chunk) -> list[str]:
     """The looks that a phrase names, in order; none when they only describe a thing."""
     if chunk.kind != "np" or set(chunk.prep) & {"without", "behind", "front", "above", "below", "beside"}:
+        return []
+    if chunk.unknown and not chunk.has("thing"):  # which may mean another look than the known words do
         return []
     parts = [*chunk.before, chunk.lexeme, *chunk.after]
     if chunk.has("look") and not _is_scene(chunk):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from officina.engines.collage.plan import NotUnderstood, Operation, Plan
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
-from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, is_whole
+from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, colours, is_whole
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.words import Token
@@ -60,7 +61,7 @@ class Reading:
         self.chunks: tuple[Chunk, ...] = ()
         self.pieces = Pieces((), self.language.traits, self.quote)
 
-    @property
+    @cached_property
     def share(self) -> float:
         """How much of the prompt is in this language, by letters."""
         sizes = [
@@ -79,7 +80,7 @@ class Reading:
     def plan(self) -> Plan:
         """All of it, or NotUnderstood."""
         chunks, self.adverbs = chunked(self.lexemes, self.language)
-        self.chunks = tuple(_unpacked(chunks))
+        self.chunks = tuple(_with_backgrounds(tuple(_unpacked(chunks))))
         self.pieces = Pieces(self.chunks, self.language.traits, self.quote)
         pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
         if pieces is None:
@@ -196,3 +197,29 @@ def _unpacked(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
             yield replace(inner, prep=())
         else:
             yield chunk
+
+
+def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """ "Remove the background and add a red one", "… and replace it": what stands for it is told so.
+
+    It does behind a clause about nothing but the background, and after verbs that put something in its place.
+    """
+    ground: Chunk | None = None
+    verb: Chunk | None = None
+    for chunk in chunks:
+        if chunk.kind == "verb":
+            verb = chunk
+        if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
+            named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
+            yield replace(chunk, lexeme=named)
+            continue
+        if chunk.kind == "np":
+            ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
+        yield chunk
+
+
+def _stands_in(chunk: Chunk, verb: Chunk) -> bool:
+    """Whether a phrase means the background that was spoken of before it."""
+    if chunk.has("noun", "one"):
+        return verb.has("verb", "add", "put", "use") and not chunk.prep and bool(colours(chunk.described))
+    return chunk.has("pronoun", "it") and verb.has("verb", "replace") and not chunk.prep

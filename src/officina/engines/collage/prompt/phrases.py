@@ -34,7 +34,7 @@ _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
 _MOST_UNKNOWN = 2
 _LONGEST = 12
-_DEEPEST = 4
+_DEEPEST = 3
 """So many phrases may hang below each other."""
 
 
@@ -148,7 +148,8 @@ class Phrases:
         after = self.at(at + 1)
         if after.has("noun") or after.has("ordinal"):
             return True
-        if made.determiner == "definite" and not self._content(at + 1):
+        announced = made.governed and not self.language.traits.compounds  # "della seconda" has no article
+        if (made.determiner == "definite" or announced) and not self._content(at + 1):
             made.head = replace(self.at(at), senses={"noun": ("picture",)})
             return True
         return False
@@ -215,6 +216,8 @@ class Phrases:
     def _numbered(self, at: int, made: _Made) -> int:
         """The number behind a picture: image 2, picture no. 2."""
         head = made.head
+        if head is not None and made.ordinal and head.has("noun", "one"):
+            head = made.head = replace(head, senses={"noun": ("picture",)})
         if head is None or not head.has("noun", "picture"):
             return at
         if made.ordinal:

@@ -44,8 +44,8 @@ The first that leaves nothing over counts.
 
 OPERATIONS = get_args(Operation)
 _LONGEST_RUN = 14
-MOST_STEPS = 600
-"""After so many frames a prompt is given up: no sensible one takes half of that."""
+MOST_STEPS = 400
+"""After so many frames a prompt is given up: no sensible one of the corpus takes more than 300."""
 After = Literal["boundary", "scene", "closed"]
 """What went before: a mark or a conjunction; a scene, which light and weather may follow; anything else."""
 

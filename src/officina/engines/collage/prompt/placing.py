@@ -313,7 +313,9 @@ def arrange(clause: Clause) -> list[Operation] | None:
 
 
 def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
-    if found.of is not None and (not found.of.has("noun", "picture", "all") or found.of.described):
+    if found.of is not None and not found.of.has("noun", "picture", "all"):
+        return None
+    if found.of is not None and found.of.described and not _before(found):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
     if layout in ("row", "column") and not any(map(is_noun("picture"), clause.left)) and not found.of:
@@ -321,8 +323,22 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
     for chunk in numbered:
         clause.left.remove(chunk)
-    clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture"))
-    return [Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+    clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
+    return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+
+
+def _before(found: Chunk) -> list[Operation]:
+    """What is done first: before and after of the sharpened image."""
+    described = found.of.described if found.of is not None and _layout(found) == "before_after" else ()
+    looks = [part.value("look") for part in described if part.has("look")]
+    return [operation_of(kind, False, None) for kind in looks] if len(looks) == len(described) else []
+
+
+def _is_layout_of_pictures(chunk: Chunk) -> bool:
+    """A collage of all photos."""
+    if not is_noun("layout_word")(chunk) or chunk.described:
+        return False
+    return chunk.of is None or (chunk.of.has("noun", "picture", "all") and not chunk.of.described)
 
 
 def _stacked(clause: Clause) -> list[Operation] | None:

@@ -42,7 +42,25 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
             continue
         kept.append(operation)
-    return tuple(dict.fromkeys(kept))
+    return tuple(dict.fromkeys(_before_it(kept)))
+
+
+def _before_it(operations: Sequence[Operation]) -> list[Operation]:
+    """ "Use picture 1 as the background and put the man of picture 2 in front of it" is placing."""
+    kept: list[Operation] = []
+    for operation in operations:
+        ground = kept[-1] if kept else None
+        if (
+            isinstance(operation, Compose)
+            and isinstance(ground, ReplaceBackground)
+            and ground.scene.picture is not None
+            and ground.picture is None
+            and operation.target == Mention("", "subject")
+        ):
+            kept[-1] = replace(operation, relation="into", target=ground.scene)
+        else:
+            kept.append(operation)
+    return kept
 
 
 def _from_picture(operation: Operation, picture: int | None) -> Operation:

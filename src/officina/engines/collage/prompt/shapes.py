@@ -156,7 +156,8 @@ def text(clause: Clause) -> list[Operation] | None:
     while (
         tint := clause.take(lambda c: c.kind == "np" and (len(colour_in(c)) == 1 or _is_size(c)))
     ) is not None:
-        parts += [tint.lexeme, *tint.described] if _is_size(tint) else colour_in(tint)
+        parts += [tint.lexeme, *tint.described] if _is_size(tint) else [*colour_in(tint), *tint.described]
+        where = "top" if "above" in tint.prep else where
     if not all(is_idle(p) or p.has("colour") or p.has("noun", "text", "letters") for p in parts):
         return None
     if not clause.done:
@@ -174,7 +175,7 @@ def _written(clause: Clause, quote: Chunk, parts: list[Lexeme], where: Place) ->
 
 
 def _is_size(chunk: Chunk) -> bool:
-    return chunk.has("size") and all(map(is_idle, chunk.described))
+    return chunk.has("size") and all(is_idle(part) or part.has("colour") for part in chunk.described)
 
 
 def _placed(clause: Clause) -> Place | None:
@@ -216,8 +217,9 @@ def crop(clause: Clause) -> list[Operation] | None:
     shape = clause.take(lambda c: c.kind == "np" and _squared(c))
     frame = clause.take(lambda c: is_noun("format")(c) and all(map(is_idle, c.described)))
     if not clause.does("crop"):
+        whole = any(map(is_whole, clause.left))
         framed = bool(ratio or shape) and clause.does("make", "change", "turn", "put", "use", "show", "")
-        if not framed or (ratio and not frame and not clause.does("make", "turn", "change")):
+        if not framed or (ratio and not (frame or whole or clause.does("make", "turn", "change"))):
             return None
         if shape is not None and clause.does("") and frame is None and not _is_format(shape):
             return None

@@ -9,15 +9,18 @@ import numpy as np
 from officina.engines.collage.album import Album, Look
 from officina.engines.collage.box import Box
 from officina.engines.collage.nets import Nets
-from officina.engines.collage.plan import Mention
+from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.scene.placement import Figure
+from officina.engines.collage.scene.placement import Figure, Stage
 from officina.engines.collage.subject.cutout import cut_out, subject_alpha
 from officina.engines.collage.things import Thing, thing
 
 _COVERED = 0.2
 """How much of where one of several is seen its cut-out must cover, or it is missing from it."""
+
+_UPRIGHT = 2.2
+"""A person who stands is that many times as tall as wide, and nobody who sits is."""
 
 
 def figure_of(album: Album, nets: Nets, index: int, mention: Mention) -> Figure:
@@ -43,6 +46,13 @@ def figure_of(album: Album, nets: Nets, index: int, mention: Mention) -> Figure:
             "and would be in the scene as well; send a picture that shows it whole"
         )
     return Figure(cut, known if count < 2 else replace(known, plural=True), word, index, count)
+
+
+def stays_upright(figure: Figure, wish: Compose, stage: Stage) -> bool:
+    """Whether somebody who shall sit is seen standing; the near side of a vessel hides what tells that."""
+    height, width = figure.cut.alpha.shape
+    seen = not figure.cut.cut_bottom and stage.vessel is None and "person" in figure.known.kinds
+    return wish.pose == "sitting" and seen and height > _UPRIGHT * width
 
 
 def _recognised(look: Look, mention: Mention) -> tuple[Thing, Box | None]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from officina.engines.collage.box import Box
-from officina.engines.collage.nets import Nets
+from officina.engines.collage.nets import ROUGH_SIDE, Nets
 from officina.engines.collage.pictures import Picture
 from officina.engines.collage.raster import Floats, Mask, Pixels, resized
 
@@ -80,7 +80,7 @@ def _box(left: int, top: int, factor: float, columns: tuple[int, int], rows: tup
 
 def _mask(small: Pixels, nets: Nets, box: Box) -> Mask:
     """The vessel's own pixels: what stands out near the detection, or the detection's oval."""
-    salient = (nets.salient(small) > 127).astype(np.uint8)
+    salient = (nets.salient(small, ROUGH_SIDE) > 127).astype(np.uint8)
     grown = box.padded(0.03).clipped(small.shape[1], small.shape[0])
     inside = np.zeros_like(salient)
     rows, columns = slice(int(grown.top), int(grown.bottom)), slice(int(grown.left), int(grown.right))
