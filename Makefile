@@ -59,7 +59,7 @@ sheet: .venv/base  ## A contact sheet of what the collage engine makes, in sheet
 	$(BIN)/python examples/contact_sheet.py sheet-output
 
 chaos: .venv/dev  ## Kills everything at random under load, and counts; with SEED=n the dice of an earlier run.
-	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 lock:  ## For maintainers: pin every dependency again (needs uv).
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
