@@ -16,7 +16,7 @@ from ray.cluster_utils import Cluster
 from road_server import Server, until
 
 ENGINE = "road_engines:Echo"
-DEADLINE_S = 90.0
+DEADLINE_S = 60.0
 HERE = {"node_ip_address": "127.0.0.1", "include_log_monitor": False}
 
 
@@ -31,9 +31,18 @@ def add_node(cluster: Cluster) -> Any:
     return cluster.add_node(wait=False, num_cpus=1, num_gpus=1, object_store_memory=80 * 2**20, **HERE)
 
 
+def on_node(node: Any) -> set[int]:
+    """The processes on a node, by pid."""
+    return {each.pid for each in _raylet(node).children(recursive=True)}
+
+
+def _raylet(node: Any) -> psutil.Process:
+    return psutil.Process(node.all_processes["raylet"][0].process.pid)
+
+
 def lose(cluster: Cluster, node: Any) -> None:
     """End a node as a power failure does: all of its processes, in one moment."""
-    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    raylet = _raylet(node)
     for each in [raylet, *raylet.children(recursive=True)]:
         try:
             each.kill()
@@ -85,9 +94,12 @@ def fleet(cluster: Cluster, name: str, server: Server, *flags: str) -> Iterator[
         *("--address", cluster.address, "--key-file", str(key_file), "--engines", ENGINE),
         *("--cpus", "0", "--every", "0.3", "--log-format", "json", *flags),
     ]
+    impatient = {"RAY_gcs_rpc_server_reconnect_timeout_s": "6"}  # with a head that is away
     log = server.data / f"{name}.log"
     with log.open("ab") as sink:
-        process = subprocess.Popen(command, stderr=sink, env={**os.environ, "OFFICINA_KEY": server.key})
+        process = subprocess.Popen(
+            command, stderr=sink, env={**os.environ, **impatient, "OFFICINA_KEY": server.key}
+        )
     try:
         yield Fleet(process, name, server, log)
     finally:

@@ -11,7 +11,7 @@ import pytest
 from ray.cluster_utils import Cluster
 from road_server import ECHO, Server, serving
 
-from ray_scene import DEADLINE_S, ENGINE, add_node, fleet, lose, new_cluster, reached
+from ray_scene import DEADLINE_S, ENGINE, add_node, fleet, lose, new_cluster, on_node, reached
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,10 @@ def test_workers_come_with_the_queue_and_go_without_breaking_off_what_runs(
 ) -> None:
     gate = tmp_path / "gate"
     with fleet(cluster, "scaled", server, "--gpus", "0.5", "--max", "3", "--quiet", "1") as running:
-        long = server.submit({"prompt": f"await {gate}"})
         short = [server.submit({"prompt": "copy", "seconds": 0.5}) for _ in range(5)]
-        reached(lambda: len(running.processes()) == 3)
-        gpus = [each.environ()["CUDA_VISIBLE_DEVICES"] for each in running.processes().values()]
+        long = server.submit({"prompt": f"await {gate}"})  # last, so that none is fetched ahead behind it
+        workers = reached(lambda: len(found := running.processes()) == 3 and found)
+        gpus = [each.environ()["CUDA_VISIBLE_DEVICES"] for each in workers.values()]
         assert gpus == ["0"] * 3  # the first of its node
         assert [server.result(each, 60)["status"] for each in short] == ["succeeded"] * 5
 
@@ -94,21 +94,21 @@ def test_a_driver_that_was_killed_finds_its_workers_again_and_a_stop_lets_them_d
 def test_a_node_that_dies_under_load_loses_nothing_and_its_worker_is_placed_elsewhere(
     cluster: Cluster, server: Server
 ) -> None:
-    with fleet(cluster, "moved", server, "--gpus", "1", "--min", "2", "--max", "2") as running:
+    with fleet(cluster, "moved", server, "--gpus", "0.5", "--min", "2", "--max", "2") as running:
         reached(lambda: len(running.workers()) == 2)
         jobs = [server.submit({"prompt": "copy", "seconds": 1}) for _ in range(8)]
         server.wait_for(jobs[1], "in_progress")
 
-        before = {pid: each.cmdline() for pid, each in running.processes().items()}
-        lose(cluster, next(iter(cluster.worker_nodes)))
-        reached(lambda: len(running.processes()) == 1)
-        add_node(cluster)
+        before = running.processes()
+        names = {each: each.cmdline()[5:7] for each in before.values()}
+        lost = next(each for each in cluster.worker_nodes if on_node(each) & before.keys())
+        lose(cluster, lost)
 
         assert [server.result(each, 60)["status"] for each in jobs] == ["succeeded"] * 8
-        reached(lambda: len(running.processes()) == 2)
-        assert sorted(each.cmdline()[5:7] for each in running.processes().values()) == sorted(
-            words[5:7] for words in before.values()
-        )
+        [left] = cluster.worker_nodes
+        after = reached(lambda: len(found := running.processes()) == 2 and found)
+        assert after.keys() <= on_node(left)
+        assert sorted(each.cmdline()[5:7] for each in after.values()) == sorted(names.values())
         for each in jobs:
             assert server.events(each)[-1]["kind"] == "ended"
         assert running.stop() == 0

@@ -102,7 +102,8 @@ class Cluster:
             try:
                 report = self._ray.get(self._asked.pop(name))
             except self._ray.exceptions.RayActorError:
-                pass  # its node or process died: Ray makes it anew, or it is not listed any more
+                if name in self._leaving:
+                    return Placed(name, "ended", is_current)  # it died, and need not be made anew
             else:
                 self._heard.add(name)
                 return Placed(name, self._phase(name, report), is_current, report.refusal)

@@ -56,7 +56,7 @@ class Watch:
             log.warning(
                 "driver_ended",
                 exit_code=code,
-                message=f"The Ray cluster at {where} may be away; see that it runs, or give another --address. "
+                message=f"The Ray cluster at {where} may be away; see that it runs, or give another address. "
                 f"Workers that live go on. Trying again in {PAUSE_S:g} s.",
             )
             self._stop.wait(PAUSE_S)
