@@ -5,8 +5,9 @@ KILLS ?= 1000
 DATABASE ?= both
 BIN := .venv/bin
 TORCH := .venv-torch/bin
+RAY := .venv-ray/bin
 
-.PHONY: demo serve test test-pages test-torch check bench bench-collage bench-pages bench-peers bench-queue bench-scaling bench-torch screenshots sheet chaos lock clean
+.PHONY: demo serve test test-pages test-torch test-ray check bench bench-collage bench-pages bench-peers bench-queue bench-scaling bench-torch screenshots sheet chaos lock clean
 
 demo: .venv/base  ## The main job on real pictures; prints where the result is.
 	$(BIN)/officina demo
@@ -19,6 +20,9 @@ test: .venv/dev  ## Everything that tests itself without further downloads.
 
 test-torch: .venv-torch/ready  ## The diffusers engine on tiny random pipelines, in an environment with torch.
 	$(TORCH)/pytest tests-torch
+
+test-ray: .venv-ray/ready  ## A fleet on a Ray cluster of several nodes, all of them on this machine.
+	$(RAY)/pytest tests-ray
 
 test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
 	$(BIN)/pytest -m browser tests/pages
@@ -68,7 +72,7 @@ lock:  ## For maintainers: pin every dependency again (needs uv).
 		--no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements/dev.txt -c requirements/base.txt
 
 clean:
-	rm -rf .venv .venv-torch .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-torch .venv-ray .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -90,6 +94,13 @@ clean:
 	$(TORCH)/pip install --quiet --require-hashes -r requirements/base.txt
 	$(TORCH)/pip install --quiet -r requirements/torch.txt
 	$(TORCH)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-ray/ready: requirements/ray.txt requirements/base.txt pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	$(RAY)/pip install --quiet --require-hashes -r requirements/base.txt
+	$(RAY)/pip install --quiet -r requirements/ray.txt
+	$(RAY)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-peers/ready: requirements/peers.txt

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
-import sys
-from asyncio.subprocess import Process
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from officina import engines
+from officina import engines, worker_process
 from officina.errors import OperatorError
 from officina.job import new_secret
 from officina.service import Gateway
+from officina.worker_process import STEADY_S
 
 log = structlog.get_logger("officina.supervise")
 
-BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-STEADY_S = 30.0
-"""A worker that ran so long starts again with the shortest wait."""
-GRACE_S = 5.0
-"""How much longer than its drain time a worker may take to end, before it is killed."""
 STORE_SECRETS = frozenset(
     {
         "AWS_SECRET_ACCESS_KEY",
@@ -50,14 +43,11 @@ async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> No
     while not draining.is_set():
         begun = loop.time()
         name = f"local-{new_secret()[:8]}"
-        process, tether = await _start(gateway, url, name)
-        try:
-            await _ended_or(process, draining)
+        async with _held(gateway, url, name) as process:
+            await worker_process.ended_or(process, draining)
             if draining.is_set():
-                await _drain(process, gateway.settings.drain_s)
+                await worker_process.drain(process, gateway.settings.drain_s)
                 return
-        finally:
-            os.close(tether)
         mine = [each for each in gateway.crew if each.said.name == name]
         for each in mine:
             await gateway.crew.lose(each.id)
@@ -66,8 +56,7 @@ async def keep_worker(gateway: Gateway, url: str, draining: asyncio.Event) -> No
             return
         log.warning("worker_ended", exit_code=process.returncode)
         failures = 0 if loop.time() - begun > STEADY_S else failures + 1
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(draining.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+        await worker_process.pause(draining, worker_process.backoff_s(failures))
 
 
 def engines_here(gateway: Gateway) -> list[str]:
@@ -81,49 +70,16 @@ def engines_here(gateway: Gateway) -> list[str]:
     return found
 
 
-async def _start(gateway: Gateway, url: str, name: str) -> tuple[Process, int]:
-    """Start a worker; it ends when the other end of the pipe that it holds is closed, by whatever cause."""
-    reading, tether = os.pipe()
+def _held(gateway: Gateway, url: str, name: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """A worker of this machine, with the settings' terms."""
     settings = gateway.settings
-    command = [
-        *(sys.executable, "-m", "officina.worker", "--gateway", url, "--name", name),
-        *("--engines", ",".join(engines_here(gateway))),
+    words = [
+        *("--gateway", url, "--name", name, "--engines", ",".join(engines_here(gateway))),
         *("--slots", str(settings.slots), "--drain", str(settings.drain_s)),
-        *("--child-idle", str(settings.child_idle_s), "--parent-pipe", str(reading)),
+        *("--child-idle", str(settings.child_idle_s)),
         *("--log-format", settings.log_format, "--log-level", settings.log_level),
     ]
     theirs = frozenset[str]() if gateway.place.folder else STORE_SECRETS
     environment = {name: text for name, text in os.environ.items() if name not in theirs}
     environment["OFFICINA_WORKER_KEY"] = gateway.keyring.local_secret
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=environment,
-            pass_fds=(reading,),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    finally:
-        os.close(reading)
-    return process, tether
-
-
-async def _ended_or(process: Process, draining: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(process.wait()), asyncio.ensure_future(draining.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-async def _drain(process: Process, drain_s: float) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), drain_s + GRACE_S)
-    except TimeoutError:
-        log.warning("worker_killed", reason="it did not end in its drain time")
-        process.kill()
-        await process.wait()
+    return worker_process.held(words, environment)

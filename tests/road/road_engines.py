@@ -74,6 +74,13 @@ class Echo:
         notes = {"resumed": run.memo, "addresses": [len(each) for each in run.urls.get("image_urls", ())]}
         return Result(images=_pictures(run, 1), notes=notes, cost_usd=0.07)
 
+    def _await(self, run: Run) -> Result:
+        """Work until there is a file of that name."""
+        gate = Path(run.input["prompt"].split()[1])
+        while not gate.exists():
+            time.sleep(0.02)
+        return self._copy(run)
+
     def _hang(self, run: Run) -> Result:
         while True:
             time.sleep(1)

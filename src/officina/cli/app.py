@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Entry] = {
     "keys": Entry("keys", _SERVER),
     "worker": Entry("worker", _SERVER),
     "workers": Entry("workers", _SERVER),
+    "fleet": Entry("fleet", _SERVER),
     "collage": Entry("collage", _SERVER),
     "doctor": Entry("doctor", _SERVER),
     "migrate": Entry("migrate", _SERVER),

@@ -74,7 +74,7 @@ class WorkerOptions:
         Raises:
             OperatorError: it cannot work like this.
         """
-        self._check()
+        self.check()
         chosen = engines.check(self.engines) or engines.available()
         return Register(
             self.name or socket.gethostname(),
@@ -85,7 +85,8 @@ class WorkerOptions:
             release=__version__,
         )
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse an address or a key that cannot work. Raises OperatorError."""
         url = urlsplit(self.gateway)
         if url.scheme not in {"http", "https"} or not url.hostname:
             raise OperatorError(
@@ -342,7 +343,7 @@ def _parser() -> argparse.ArgumentParser:
 def _options(given: argparse.Namespace) -> WorkerOptions:
     return WorkerOptions(
         gateway=given.gateway,
-        key=_read_key(given.key_file) if given.key_file else worker_key(),
+        key=read_key(given.key_file) if given.key_file else worker_key(),
         name=given.name,
         slots=given.slots,
         engines=tuple(each.strip() for each in given.engines.split(",") if each.strip()),
@@ -354,7 +355,8 @@ def _options(given: argparse.Namespace) -> WorkerOptions:
     )
 
 
-def _read_key(file: Path) -> str:
+def read_key(file: Path) -> str:
+    """The key that a file holds. Raises OperatorError."""
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
