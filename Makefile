@@ -25,7 +25,7 @@ test-ray: .venv-ray/ready  ## A fleet on a Ray cluster of several nodes, all of 
 	$(RAY)/pytest tests-ray
 
 test-pages: .venv/dev  ## The pages in a real browser; needs Chromium.
-	$(BIN)/pytest -m browser tests/pages
+	$(BIN)/pytest -m browser tests/pages --numprocesses auto --maxprocesses 4
 
 screenshots: .venv/dev  ## A picture of every page, in three widths, both themes and two languages.
 	$(BIN)/python tests/pages/screenshots.py

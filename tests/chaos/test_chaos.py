@@ -15,7 +15,7 @@ import chaos
 
 def test_the_promise_holds_while_everything_is_killed_stopped_and_cut_off(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
-    reports = asyncio.run(chaos.run_all(get_args(Kind), chaos.Extent(25), seed, tmp_path))
+    reports = asyncio.run(chaos.run_all(get_args(Kind), chaos.Extent(15), seed, tmp_path))
 
     print(table(reports))
     words = [word for each in reports for word in each.words]

@@ -13,7 +13,7 @@ from officina.engines.collage import CollageEngine
 def specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     path = tmp_path_factory.mktemp("collage") / "teal.png"
     Image.new("RGB", (64, 64), "teal").save(path)
-    given = {"prompt": "black and white", "width×height": "1024x1024(1:1)", "scale": 0.5}
+    given = {"prompt": "black and white", "width×height": "512x512(1:1)", "scale": 0.5}
     refused = {**given, "prompt": "make her smile"}
     return Specimen(CollageEngine(), given, refused, {"image_urls": (path,)})
 
