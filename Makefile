@@ -16,7 +16,7 @@ serve: .venv/base  ## A server on this machine, with its data in ./officina-data
 	$(BIN)/officina serve
 
 test: .venv/dev  ## Everything that tests itself without further downloads.
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-torch: .venv-torch/ready  ## The diffusers engine on tiny random pipelines, in an environment with torch.
 	$(TORCH)/pytest tests-torch
