@@ -14,11 +14,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from road_engines import png
+from road_server import ECHO, PATIENT
 
-MANY = "tests/echo-many"
-"""An engine that does what it is told, in a model with so many attempts that no request runs out of them."""
-FEW = "tests/echo"
-"""The same with two attempts of three seconds."""
 PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15)
 MOST_OPEN = 8
 """How many requests of one caller may not have ended before it makes another."""
@@ -39,15 +36,15 @@ class Wish(NamedTuple):
 
 WELL, BADLY = frozenset({"succeeded", "cancelled"}), frozenset({"failed", "cancelled"})
 WISHES = {
-    Wish(MANY, "give", 0, WELL): 40,
-    Wish(MANY, "give", 0.1, WELL): 20,
-    Wish(MANY, "give", 0.5, WELL): 15,
-    Wish(MANY, "stumble", 0, WELL): 8,
-    Wish(MANY, "crash_once", 0, WELL): 4,
-    Wish(MANY, "refuse", 0, BADLY): 5,
-    Wish(FEW, "fail", 0, BADLY): 4,
-    Wish(FEW, "crash", 0, BADLY): 3,
-    Wish(FEW, "hang", 0, BADLY): 1,
+    Wish(PATIENT, "give", 0, WELL): 40,
+    Wish(PATIENT, "give", 0.1, WELL): 20,
+    Wish(PATIENT, "give", 0.5, WELL): 15,
+    Wish(PATIENT, "stumble", 0, WELL): 8,
+    Wish(PATIENT, "crash_once", 0, WELL): 4,
+    Wish(PATIENT, "refuse", 0, BADLY): 5,
+    Wish(ECHO, "fail", 0, BADLY): 4,
+    Wish(ECHO, "crash", 0, BADLY): 3,
+    Wish(ECHO, "hang", 0, BADLY): 1,
 }
 """Every kind of request, and how often it is made compared with the others."""
 

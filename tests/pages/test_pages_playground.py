@@ -12,15 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 from road_engines import png
-from road_server import ECHO, SEED, Server
+from road_server import ECHO, PATIENT, SEED, Server
 
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
 PATH = f"/it/models/{ECHO}"
-SLOW = "tests/echo-many"
-"""Does the same, and may take its time."""
-SLOW_PATH = f"/it/models/{SLOW}"
+SLOW_PATH = f"/it/models/{PATIENT}"
 GIVE = """
 async ([selector, kind, files]) => {
   const data = new DataTransfer();
@@ -270,7 +268,7 @@ def test_a_run_is_followed_and_survives_a_reload(server: Server, open_page: Open
 
 def test_a_waiting_run_and_a_running_one_can_be_cancelled(server: Server, open_page: Open) -> None:
     page = open_page(SLOW_PATH, key=server.key)
-    busy = server.submit({"prompt": "copy", "seconds": 20}, SLOW)
+    busy = server.submit({"prompt": "copy", "seconds": 20}, PATIENT)
     first = run(page, "copy this", 20)
     expect(first.locator(".badge")).to_have_text("In attesa")
     first.get_by_role("button", name="Annulla").click()

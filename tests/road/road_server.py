@@ -17,6 +17,9 @@ import httpx
 
 HERE = Path(__file__).parent
 ECHO = "tests/echo"
+"""Two attempts of at most three seconds."""
+PATIENT = "tests/echo-many"
+"""The same engine, that does what its prompt says; but it may take its time, and no request runs out of attempts."""
 SEED = "bytedance/dreamina-4-0/edit"
 
 

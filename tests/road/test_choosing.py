@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from road_engines import png
-from road_server import ECHO, Server, serving, until
+from road_server import ECHO, PATIENT, Server, serving, until
 
 GOOD, DOWN, UNLOADABLE, WARM = (f"road_engines:{name}" for name in ("Echo", "Down", "Unloadable", "Warm"))
 
@@ -76,7 +76,7 @@ def test_the_operator_may_allow_to_pay_twice(tmp_path: Path) -> None:
 def test_an_attempt_after_a_crash_finds_the_memo_and_what_was_charged_is_the_cost(tmp_path: Path) -> None:
     with choosing(tmp_path, {"engine": GOOD}) as server:
         upload = server.upload(png(4, 4))
-        request_id = server.submit({"prompt": "order", "image_urls": [upload["id"]]}, model="tests/echo-many")
+        request_id = server.submit({"prompt": "order", "image_urls": [upload["id"]]}, model=PATIENT)
         server.result(request_id)
         result = server.http.get(f"/v1/requests/{request_id}/result?include_cost=true").json()
 

@@ -11,14 +11,13 @@ from typing import NamedTuple
 import httpx
 import pytest
 from cutting_proxy import cutting_proxy
-from road_server import ECHO, Server, serving, until
+from road_server import ECHO, PATIENT, Server, serving, until
 from test_workers_anywhere import claiming, worker_key, working
 
 from officina.keyring import FRESH_S
 from officina.sessions import cookie_name
 from postgres_server import apart, databases
 
-MANY = "tests/echo-many"
 HEARD_S = FRESH_S + 5
 """A gateway believes what it knows of a key for so long, and a little more on a busy machine."""
 
@@ -116,7 +115,7 @@ def test_a_run_is_stopped_at_the_gateway_that_its_worker_never_talked_to(
     shared: Pair, tmp_path: Path
 ) -> None:
     with working(shared.one.url, worker_key(shared.one), tmp_path / "log"):
-        request_id = shared.one.submit({"prompt": "copy", "seconds": 60}, MANY)
+        request_id = shared.one.submit({"prompt": "copy", "seconds": 60}, PATIENT)
         shared.two.wait_for(request_id, "in_progress")
         answer = shared.http.post(f"/v1/requests/{request_id}/cancel", params={"force": "true"})
         assert answer.status_code == 202, answer.text

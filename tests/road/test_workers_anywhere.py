@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from cutting_proxy import cutting_proxy
-from road_server import ECHO, HERE, Server, serving, until
+from road_server import ECHO, HERE, PATIENT, Server, serving, until
 
 ENGINE = "road_engines:Echo"
 ROOT = "/worker/v1"
@@ -134,7 +134,7 @@ def test_a_worker_that_was_cut_off_comes_too_late_and_there_is_one_result(
     log = tmp_path / "far"
     with cutting_proxy(alone.url) as proxy, working(proxy.url, key, log, "--name", "far"):
         claiming(alone)
-        request_id = alone.submit({"prompt": "copy", "seconds": 1.5})
+        request_id = alone.submit({"prompt": "copy", "seconds": 4}, PATIENT)
         alone.wait_for(request_id, "in_progress")
         proxy.cut()
         with working(alone.url, key, tmp_path / "near", "--name", "near"):
