@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+import itertools
+import re
 import time
 from typing import Any
 
@@ -13,35 +15,21 @@ from officina.queue.order import POSITIONS
 from officina.queue.postgres_batch import SQL
 from officina.queue.postgres_server import Reads
 from officina.queue.postgres_submit import sought
+from officina.queue.rows import conditions
 
 POSITIONS_FRESH_S = 0.25
 
 
 def listing(where: Filter) -> tuple[str, tuple[Any, ...]]:
-    """The statement and the parameters of a list; states are written out, for the partial indexes."""
-    clauses: list[str] = []
-    params: list[Any] = []
-
-    def narrow(clause: str, value: Any) -> None:
-        params.append(value)
-        clauses.append(clause.replace("?", f"${len(params)}"))
-
-    if where.key_id is not None:
-        narrow("key_id = ?", where.key_id)
-    if where.model is not None:
-        narrow("model = ?", where.model)
-    if where.states:
-        clauses.append("(" + " OR ".join(f"state = '{state}'" for state in where.states) + ")")
-    if where.after is not None:
-        narrow("created_at >= ?", where.after)
-    if where.before is not None:
-        narrow("created_at < ?", where.before)
-    if where.cursor:
-        narrow("id < ?", where.cursor)
+    """The statement and the parameters of a list."""
+    asked = [*conditions(where)]
     if where.search:
-        narrow("strpos(words, ?) > 0", sought(where.search))
-    condition = " AND ".join(clauses) or "true"
-    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", tuple(params)
+        asked.append(("strpos(words, ?) > 0", (sought(where.search),)))
+    number = itertools.count(1)
+    marked = " AND ".join(clause for clause, _ in asked) or "true"
+    condition = re.sub(r"\?", lambda _: f"${next(number)}", marked)
+    params = tuple(value for _, values in asked for value in values)
+    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", params
 
 
 async def job(reads: Reads, job_id: str, owner: str | None = None) -> Job:

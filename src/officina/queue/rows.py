@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from officina.job import Filter
 from officina.keys import Key, KeyLimits
 from officina.link import Register
 from officina.queue.protocol import Worker
@@ -40,3 +42,22 @@ def worker_of(row: tuple[Any, ...]) -> Worker:
     return Worker(
         worker_id, hello, gateway, terms, registered_at, seen_at, bool(is_claiming), bool(drain_wish)
     )
+
+
+def conditions(where: Filter) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What a list asks of each row, but for its search: clauses of SQL, with values for their question marks.
+
+    States are written out, since a partial index serves only what can be read in the statement.
+    """
+    if where.key_id is not None:
+        yield "key_id = ?", (where.key_id,)
+    if where.model is not None:
+        yield "model = ?", (where.model,)
+    if where.states:
+        yield "(" + " OR ".join(f"state = '{state}'" for state in where.states) + ")", ()
+    if where.after is not None:
+        yield "created_at >= ?", (where.after,)
+    if where.before is not None:
+        yield "created_at < ?", (where.before,)
+    if where.cursor:
+        yield "id < ?", (where.cursor,)

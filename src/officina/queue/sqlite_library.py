@@ -7,6 +7,7 @@ from typing import Any
 from officina.errors import NothingToShare, UnknownRequest
 from officina.job import Filter, Job, Record, Storage, Stored, new_secret, searchable
 from officina.queue.attempt import may_see
+from officina.queue.rows import conditions
 from officina.queue.sqlite_jobs import SQL, job
 from officina.queue.writer import Transaction
 
@@ -14,32 +15,14 @@ from officina.queue.writer import Transaction
 def listing(where: Filter) -> tuple[str, tuple[Any, ...]]:
     """The statement and the parameters of a list.
 
-    One state is written out, since SQLite uses a partial index only for what it can read in the statement.
     The search is a plain look inside a text: no character of it means anything but itself.
     """
-    clauses: list[str] = []
-    params: list[Any] = []
-
-    def narrow(clause: str, *values: Any) -> None:
-        clauses.append(clause)
-        params.extend(values)
-
-    if where.key_id is not None:
-        narrow("key_id = ?", where.key_id)
-    if where.model is not None:
-        narrow("model = ?", where.model)
-    if where.states:
-        narrow("(" + " OR ".join(f"state = '{state}'" for state in where.states) + ")")
-    if where.after is not None:
-        narrow("created_at >= ?", where.after)
-    if where.before is not None:
-        narrow("created_at < ?", where.before)
-    if where.cursor:
-        narrow("id < ?", where.cursor)
+    asked = [*conditions(where)]
     if where.search:
-        narrow("instr(words, ?) > 0", searchable(where.search))
-    condition = " AND ".join(clauses) or "1"
-    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", tuple(params)
+        asked.append(("instr(words, ?) > 0", (searchable(where.search),)))
+    condition = " AND ".join(clause for clause, _ in asked) or "1"
+    params = tuple(value for _, values in asked for value in values)
+    return f"{SQL['jobs']} {condition} ORDER BY id DESC LIMIT {int(where.limit)}", params
 
 
 def record(tx: Any, job_id: str, owner: str | None = None) -> Record:
