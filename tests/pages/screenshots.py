@@ -2,7 +2,7 @@
 
 It starts a server of its own with the shipped models, runs what works and what does not, and writes
 `<page>-<language>-<theme>-<width>.png` into the folder that is named; with `--docs`, the pictures of the
-documentation instead, small and in English.
+documentation and the README instead.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ PROMPTS = (
     "make it a black and white photo",
     "teach the boat to sing",
 )
-DOCS = ("result", "generations")
+DOCS = (
+    ("page-result", "result", "en", (1200, 900)),
+    ("page-generations", "generations", "en", (1200, 900)),
+    ("playground", "result", "it", (1000, 1040)),
+)
+"""Name, page, language, and size of the window."""
 QUALITY = 72
 
 
@@ -95,9 +100,11 @@ def _runs(server: Server) -> dict[str, str]:
     return {"good": ids[0], "bad": ids[-1], "share": share}
 
 
-def _context(browser: Browser, server: Server, language: str, theme: str, width: int) -> BrowserContext:
+def _context(
+    browser: Browser, server: Server, language: str, theme: str, width: int, height: int = 900
+) -> BrowserContext:
     return browser.new_context(
-        base_url=server.url, viewport={"width": width, "height": 900}, color_scheme=theme, locale=language
+        base_url=server.url, viewport={"width": width, "height": height}, color_scheme=theme, locale=language
     )
 
 
@@ -134,13 +141,13 @@ def _take(browser: Browser, server: Server, into: Path, places: dict[str, str]) 
 
 
 def _take_for_docs(browser: Browser, server: Server, into: Path, places: dict[str, str]) -> None:
-    context = _context(browser, server, "en", "light", 1200)
-    page = context.new_page()
-    _sign_in(page, server, "en")
-    for name in DOCS:
-        _open(page, name, f"/en{PAGES[name].format(**places)}")
-        page.screenshot(path=into / f"page-{name}.jpg", type="jpeg", quality=QUALITY)
-    context.close()
+    for file, name, language, (width, height) in DOCS:
+        context = _context(browser, server, language, "light", width, height)
+        page = context.new_page()
+        _sign_in(page, server, language)
+        _open(page, name, f"/{language}{PAGES[name].format(**places)}")
+        page.screenshot(path=into / f"{file}.jpg", type="jpeg", quality=QUALITY)
+        context.close()
 
 
 if __name__ == "__main__":
