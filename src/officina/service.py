@@ -257,8 +257,10 @@ def local_workers(data: Path) -> str:
     """
     path = data / "gateway"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(new_secret()[:12], encoding="ascii")
+        fresh = path.with_name("gateway.new")  # a kill leaves no empty name behind
+        fresh.touch(mode=0o600)
+        fresh.write_text(new_secret()[:12], encoding="ascii")
+        fresh.replace(path)
     return f"local-{path.read_text(encoding='ascii')}-"
 
 
