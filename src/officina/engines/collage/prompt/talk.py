@@ -31,7 +31,7 @@ class Talk:
     """Tokens that are no known words and end like a past."""
 
     def ends(self, token: int) -> list[int]:
-        """The tokens at which talk ends that begins with this one, the nearest first; none if it is no talk."""
+        """The tokens at which talk ends that begins with this one, the nearest first."""
         at = self._places.get(token)
         if at is None:
             return []
