@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ POSSESSIVE = "'s"
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+_TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
 Senses = Mapping[str, tuple[str, ...]]
@@ -71,6 +74,10 @@ class Traits:
     """Pronouns that are written onto a verb: mettila."""
     personal: tuple[str, ...] = ()
     """Words before a person that is an object: pon a la mujer."""
+    past: tuple[str, ...] = ()
+    """What verbs of the past end with: unknown words may be such."""
+    umlauts: bool = False
+    """Ae, oe and ue may stand for letters with two dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +95,30 @@ class Language:
     spelling: Mapping[Phrase, Phrase]
     lengths: Mapping[str, int]
     """How long the longest phrase is that begins with a word."""
+    words: frozenset[str]
+    """Every word of every phrase."""
 
     def tokens(self, prompt: str) -> tuple[Token, ...]:
         """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
         for token in tokens(prompt, elided=self.traits.elision):
-            parts = self.spelling.get((token.text,)) or _possessive(token)
+            word = self._known_spelling(token.text)
+            parts = self.spelling.get((word,)) or _possessive(token)
             if parts is None:
-                kept.append(token)
+                kept.append(token if word == token.text else replace(token, text=word))
                 continue
             kept.extend(Token(part, token.start, token.end, token.quoted, token.joined) for part in parts)
         return tuple(kept)
+
+    def _known_spelling(self, word: str) -> str:
+        """A word with a letter drawn out, "loook", or with two letters for an umlaut, as it is known here."""
+        if word in self.words or not word.isalpha():
+            return word
+        tried = (
+            [_DRAWN_OUT.sub(r"\1\1", word), _DRAWN_OUT.sub(r"\1", word)] if _DRAWN_OUT.search(word) else []
+        )
+        tried += [_TWO_DOTS.sub(r"\1", word)] if self.traits.umlauts else []
+        return next((each for each in tried if each in self.words), word)
 
     def lexemes(self, found: Sequence[Token]) -> tuple[Lexeme, ...]:
         """The longest known phrases, from left to right."""
@@ -210,7 +230,9 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 def _language(data: Mapping[str, Any]) -> Language:
     given = data.get("traits", {})
-    traits = Traits(**{**given, "personal": tuple(given.get("personal", ()))})
+    traits = Traits(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    )
     spelling = {
         _key(word, traits, {}): _key(spelled, traits, {})
         for word, spelled in data.get("spelling", {}).items()
@@ -242,6 +264,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         parting=frozenset(head[0] for head in parted),
         spelling=spelling,
         lengths=_lengths(phrases),
+        words=frozenset(word for phrase in (*phrases, *spelling, *_tails(parted)) for word in phrase),
     )
 
 
@@ -261,6 +284,13 @@ def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Trai
         for clitic, pronoun in traits.clitics.items():
             own = {name: values for name, values in senses.items() if name in ("verb", "do")}
             phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
+
+
+def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:
+    """Both parts of the phrases with a gap."""
+    for head, tails in parted.items():
+        yield head
+        yield from (tail for tail, _ in tails)
 
 
 def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from officina.engines.collage.prompt import backgrounds, looks, placing, settle,
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.language import Lexeme, Traits
+from officina.engines.collage.prompt.talk import Talk
 
 Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
@@ -59,6 +60,8 @@ class Piece:
     meanings: tuple[Meaning, ...] = ()
     ignored: tuple[Lexeme, ...] = ()
     passed_over: bool = False
+    talk: bool = False
+    """A statement: anything may begin behind it."""
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Pieces:
     chunks: tuple[Chunk, ...]
     traits: Traits
     quote: Callable[[Lexeme | Chunk], str]
+    talk: Talk
     steps: int = 0
     """How many frames were tried: the work that a prompt takes."""
 
@@ -83,6 +87,20 @@ class Pieces:
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
                 yield from self._understood(at, end, after)
         yield from self._purpose(at)
+        yield from self._talked(at, after)
+
+    def _talked(self, at: int, after: After) -> Iterator[Piece]:
+        """ "I run a bakery": a statement that asks for nothing."""
+        start = self.chunks[at].start
+        if after != "boundary" and not self.talk.reasons(start):
+            return
+        self.steps += 1
+        for token in self.talk.ends(start):
+            end = next(
+                (n for n in range(at, len(self.chunks)) if self.chunks[n].start >= token), len(self.chunks)
+            )
+            if end > at and self.chunks[end - 1].end <= token:
+                yield Piece(at, end, passed_over=True, talk=True)
 
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
@@ -225,6 +243,8 @@ def _lists(chunk: Chunk) -> bool:
 
 
 def state(piece: Piece) -> After:
+    if piece.talk:
+        return "boundary"
     scenes = (Compose, ReplaceBackground, Copies, *settle.LOOKS)
     return "scene" if piece.meanings and all(isinstance(m, scenes) for m in piece.meanings) else "closed"
 
