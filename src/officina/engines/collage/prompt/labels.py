@@ -1,12 +1,15 @@
-"""What people write short, among the words: arrows, labels, a picture's number in brackets or before a colon."""
+"""What people write short, among the words: arrows, labels, the number of a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.shorthand import ARROW
 
+REASON = "…"
+"""The mark that stands for "because" and "so that": a clause begins there."""
 _LONGEST_BRACKET = 5
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
@@ -27,13 +30,23 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
         elif bracket:
             yield from bracket
-            at += len(bracket)
+            at = next(n for n in range(at, len(lexemes)) if lexemes[n].mark == ")")
+        elif is_reason(lexemes, at):
+            yield replace(lexeme, mark=REASON)
         elif (end := _label(lexemes, at)) > at:
             yield Lexeme({}, lexeme.start, lexemes[end - 1].end, mark=",")
             at = end - 1
         else:
             yield lexeme
         at += 1
+
+
+def is_reason(lexemes: Sequence[Lexeme], at: int) -> bool:
+    """Whether a clause of its own begins with this word; "so dark" is none."""
+    if not lexemes[at].has("reason") or lexemes[at].has("prep") or at + 1 >= len(lexemes):
+        return False
+    after = lexemes[at + 1]
+    return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or not after.known
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:
@@ -43,8 +56,14 @@ def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:
 
 
 def _names_picture(lexemes: Sequence[Lexeme], at: int) -> bool:
-    """Picture 1: the girl; picture 2 = the scene."""
-    return at > 1 and lexemes[at - 1].digits is not None and lexemes[at - 2].has("noun", "picture")
+    """Picture 1: the girl; picture 2 = the scene; subject: picture 1."""
+    if at > 1 and lexemes[at - 1].digits is not None and lexemes[at - 2].has("noun", "picture"):
+        return True
+    role = at and (
+        lexemes[at - 1].has("thing", "subject", "scene") or lexemes[at - 1].has("noun", "background")
+    )
+    ahead = lexemes[at + 1 : at + 3]
+    return bool(role) and any(part.has("noun", "picture") or part.has("ordinal") for part in ahead)
 
 
 def _bracket(lexemes: Sequence[Lexeme], at: int) -> list[Lexeme]:

@@ -230,9 +230,8 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 def _language(data: Mapping[str, Any]) -> Language:
     given = data.get("traits", {})
-    traits = Traits(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    lists = {name: tuple(given.get(name, ())) for name in ("personal", "past")}
+    traits = Traits(**{**given, **lists})
     spelling = {
         _key(word, traits, {}): _key(spelled, traits, {})
         for word, spelled in data.get("spelling", {}).items()

@@ -76,7 +76,7 @@ def operation_of(look: str, strong: bool, picture: int | None) -> Operation:
 
 def look(clause: Clause) -> list[Operation] | None:
     """Make it brighter; add rain; in the style of a comic; a sepia filter."""
-    if not clause.does(*_MAKING):
+    if not clause.does(*_MAKING) or _tells(clause):
         return None
     found: list[tuple[str, bool]] = []
     for chunk in tuple(clause.left):
@@ -85,16 +85,31 @@ def look(clause: Clause) -> list[Operation] | None:
             clause.left.remove(chunk)
             clause.picture = clause.picture or picture_of(chunk)
             found += [(kind, "strong" in chunk.degree) for kind in looks]
+    if any(kind in TIMES for kind, _ in found):
+        clause.take(_is_daytime)
     if not found or not _lone(clause):
         return None
     return [operation_of(kind, strong, clause.picture) for kind, strong in found]
 
 
+def _tells(clause: Clause) -> bool:
+    """ "It is dark" tells how a picture is; "it is snowing", "it is too dark" how it shall be."""
+    told = clause.be == "plain" and not clause.verbs
+    return told and any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in clause.left)
+
+
 def _lone(clause: Clause) -> bool:
-    """Whether the rest only names the picture, its light or its weather."""
+    """Whether the rest only names the picture, its light or its weather, or the day that it is no more."""
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
     return clause.done
+
+
+def _is_daytime(chunk: Chunk) -> bool:
+    """From day to night: the day is what the picture shows."""
+    return (
+        chunk.has("daytime") and "to" not in chunk.prep and "into" not in chunk.prep and not chunk.described
+    )
 
 
 def _is_aspect(chunk: Chunk) -> bool:

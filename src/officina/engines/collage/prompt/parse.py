@@ -10,7 +10,16 @@ from officina.engines.collage.plan import NotUnderstood, Operation, Plan
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
-from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, colours, is_whole
+from officina.engines.collage.prompt.clause import (
+    Copies,
+    Meaning,
+    Role,
+    Shows,
+    Taken,
+    Wish,
+    colours,
+    is_whole,
+)
 from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
@@ -110,7 +119,8 @@ class Reading:
 
     def _planned(self, pieces: list[Piece]) -> Plan:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
-        operations = self._referred(meanings)
+        roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
+        operations = settle.with_roles(self._referred(meanings), roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
@@ -193,11 +203,13 @@ class Reading:
 
 def _unpacked(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     """ "Three variations of the girl on the boat" are three copies, and the girl on the boat."""
-    for chunk in chunks:
+    for chunk, after in zip(chunks, (*chunks[1:], None), strict=False):
         inner = chunk.of
         if (
             chunk.kind == "np"
             and chunk.has("noun", "copies")
+            and after is not None
+            and not after.boundary
             and chunk.count
             and inner
             and not is_whole(inner)

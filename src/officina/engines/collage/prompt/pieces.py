@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
-from officina.engines.collage.prompt import backgrounds, looks, placing, settle, shapes, wishes
+from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.language import Lexeme, Traits
@@ -16,6 +16,7 @@ from officina.engines.collage.prompt.talk import Talk
 Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
+    wishes.ignore: True,
     wishes.quality: True,
     backgrounds.sticker: False,
     backgrounds.remove_background: True,
@@ -26,11 +27,12 @@ FRAMES: Mapping[Frame, bool] = {
     looks.attribute: True,
     shapes.duotone: True,
     looks.look: True,
-    shapes.text: True,
+    lettering.text: True,
     shapes.crop: False,
     shapes.zoom: False,
     shapes.flip: False,
     shapes.rotate: False,
+    wishes.roles: True,
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: False,
@@ -45,6 +47,8 @@ The first that leaves nothing over counts.
 
 OPERATIONS = get_args(Operation)
 _LONGEST_RUN = 14
+_NAMED = 4
+"""So many chunks may stand before the verb of what is to be kept, with unknown words among them."""
 MOST_STEPS = 400
 """After so many frames a prompt is given up: no sensible one of the corpus takes more than 300."""
 After = Literal["boundary", "scene", "closed"]
@@ -92,7 +96,7 @@ class Pieces:
     def _talked(self, at: int, after: After) -> Iterator[Piece]:
         """ "I run a bakery": a statement that asks for nothing."""
         start = self.chunks[at].start
-        if after != "boundary" and not self.talk.reasons(start):
+        if after != "boundary":
             return
         self.steps += 1
         for token in self.talk.ends(start):
@@ -105,10 +109,14 @@ class Pieces:
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
         end, verbs = at, 0
+        harmless = any(
+            c.kind == "verb" and c.has("verb", "keep", "ignore") for c in self.chunks[at : at + _NAMED]
+        )
+        stops = ("not", "context") if harmless else ("not", "context", "unknown")
         while end < min(len(self.chunks), at + _LONGEST_RUN):
             chunk = self.chunks[end]
             verbs += chunk.kind == "verb"
-            if chunk.strong_mark or chunk.kind in ("not", "context", "unknown") or verbs > 1:
+            if chunk.strong_mark or chunk.kind in stops or verbs > 1:
                 return end
             end += 1
         return end

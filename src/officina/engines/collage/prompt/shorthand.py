@@ -14,7 +14,7 @@ _BULLET = re.compile(r"^[ \t]*(?:[-–—*•·▪◦]|\(?\d{1,2}[.)]|\(?[a-h]\)
 _OBJECT = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
 _PAIR = re.compile(r"\"(?P<key>\w[\w ]*)\"\s*:\s*(?:\"(?P<value>[^\"]*)\")?")
 _TEXTUAL = re.compile(
-    r"text|caption|title|headline|testo|scritta|titolo|texto|titre|texte|légende|schrift", re.I
+    r"text|caption|title|headline|testo|scritta|titolo|texto|titre|texte|légende|schrift", re.IGNORECASE
 )
 
 
@@ -32,7 +32,10 @@ def _stop(found: re.Match[str]) -> str:
 
 
 def without_object(prompt: str) -> str:
-    """A JSON object without its braces and its quotation marks, every character at its place; a text to write stays quoted."""
+    """A JSON object without braces and quotation marks, every character at its place.
+
+    A text to write stays quoted.
+    """
     if not _OBJECT.fullmatch(prompt):
         return prompt
     return _PAIR.sub(_unquoted, re.sub(r"[{}\[\]]", " ", prompt))
