@@ -253,6 +253,7 @@ def _language(data: Mapping[str, Any]) -> Language:
                 ):
                     _add(phrases, phrase, category, value)
     _add_clitics(phrases, traits)
+    _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
     return Language(
         code=data["language"],
@@ -283,6 +284,19 @@ def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Trai
         for clitic, pronoun in traits.clitics.items():
             own = {name: values for name, values in senses.items() if name in ("verb", "do")}
             phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
+
+
+def _conjugate(
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]], rules: Sequence[Sequence[str]], head_first: bool
+) -> None:
+    """Other forms of the verbs, where the language has no such word yet: ruota, ruoti, ruotate."""
+    if not rules:
+        return
+    for phrase, senses in tuple(phrases.items()):
+        own = {name: values for name, values in senses.items() if name in ("verb", "do")}
+        if own and "clitic" not in senses:
+            for form in tuple(_forms(phrase, rules, head_first))[1:]:
+                phrases.setdefault(form, own)
 
 
 def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:
