@@ -23,6 +23,8 @@ _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
+_VERBAL = frozenset({"verb", "do"})
+
 Senses = Mapping[str, tuple[str, ...]]
 """What a word can be: category and values, as in the data file."""
 Phrase = tuple[str, ...]
@@ -293,10 +295,14 @@ def _conjugate(
     if not rules:
         return
     for phrase, senses in tuple(phrases.items()):
-        own = {name: values for name, values in senses.items() if name in ("verb", "do")}
-        if own and "clitic" not in senses:
-            for form in tuple(_forms(phrase, rules, head_first))[1:]:
-                phrases.setdefault(form, own)
+        own = {name: values for name, values in senses.items() if name in _VERBAL}
+        if not own or "clitic" in senses:
+            continue
+        for form in tuple(_forms(phrase, rules, head_first))[1:]:
+            if phrases.get(form, own).keys() <= _VERBAL:
+                for name, values in own.items():
+                    for value in values:
+                        _add(phrases, form, name, value)
 
 
 def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:

@@ -326,7 +326,7 @@ def arrange(clause: Clause) -> list[Operation] | None:
 
 
 def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
-    if found.of is not None and not found.of.has("noun", "picture", "all"):
+    if found.of is not None and not (found.of.has("noun", "picture", "all") or found.of.has("layout")):
         return None
     if found.of is not None and found.of.described and not _before(found):
         return None
@@ -366,7 +366,8 @@ def _layout(chunk: Chunk) -> str:
     """The layout that a phrase names: in a grid, a side by side comparison."""
     if chunk.has("layout"):
         return chunk.value("layout")
-    named = [part.value("layout") for part in chunk.described if part.has("layout")]
+    parts = (*chunk.described, chunk.of.lexeme) if chunk.of is not None else chunk.described
+    named = [part.value("layout") for part in parts if part.has("layout")]
     return named[0] if named and chunk.has("noun", "layout_word") else ""
 
 
