@@ -33,6 +33,7 @@ _OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
 _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
 _MOST_UNKNOWN = 2
+_MOST_PICTURES = 16
 _LONGEST = 12
 _DEEPEST = 3
 """So many phrases may hang below each other."""
@@ -141,9 +142,16 @@ class Phrases:
         elif lexeme.has("number") and self._content(at + 1):
             made.count = int(lexeme.value("number")[:4])
             made.governed = True
+        elif lexeme.has("number") and self._counts_pictures(at, made):
+            made.head = replace(lexeme, senses={"noun": ("all",)})
         else:
             return False
         return True
+
+    def _counts_pictures(self, at: int, made: _Made) -> bool:
+        """ "These two", "all four": nothing else is there to be counted."""
+        small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
+        return small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
 
     def _orders(self, at: int, made: _Made) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""
