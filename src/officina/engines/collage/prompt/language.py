@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ FOLDER = Path(__file__).parent / "vocabulary"
 GAP = "…"
 """Between the two parts of a phrase that others may part: "cut … out"."""
 POSSESSIVE = "'s"
+_LEAST_HEAD = 4
+"""So many letters have the words that end a compound,"""
+_LEAST_BEFORE_HEAD = 3
+"""and so many stand before them."""
+_DIGRAPH = re.compile("([aou])e")
+_HEADS_ARE = ("thing", "colour", "garment", "part")
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
@@ -71,6 +78,14 @@ class Traits:
     """Pronouns that are written onto a verb: mettila."""
     personal: tuple[str, ...] = ()
     """Words before a person that is an object: pon a la mujer."""
+    contracted: str = POSSESSIVE
+    """What an 's at the end of a word is: the dog's, mach's."""
+    umlauts: bool = False
+    """Whether ae, oe and ue may stand for ä, ö and ü."""
+    heads: tuple[str, ...] = ()
+    """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
+    particles: tuple[str, ...] = ()
+    """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +103,31 @@ class Language:
     spelling: Mapping[Phrase, Phrase]
     lengths: Mapping[str, int]
     """How long the longest phrase is that begins with a word."""
+    words: frozenset[str]
+    """Every word of the phrases."""
+    heads: Mapping[str, Senses]
+    """What a word is that ends like this."""
 
     def tokens(self, prompt: str) -> tuple[Token, ...]:
         """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
         for token in tokens(prompt, elided=self.traits.elision):
-            parts = self.spelling.get((token.text,)) or _possessive(token)
+            parts = self._spelled(token)
             if parts is None:
                 kept.append(token)
                 continue
             kept.extend(Token(part, token.start, token.end, token.quoted, token.joined) for part in parts)
         return tuple(kept)
+
+    def _spelled(self, token: Token) -> Phrase | None:
+        """The words that stand for a word of the prompt, if it is spelled in another way than they are."""
+        if token.quoted is not None:
+            return None
+        found = self.spelling.get((token.text,)) or _contracted(token, self.traits.contracted)
+        if found is None and self.traits.umlauts and token.text not in self.words:
+            plain = _DIGRAPH.sub(r"\1", token.text)  # folded words have no dots
+            found = (plain,) if plain in self.words else self.spelling.get((plain,))
+        return found
 
     def lexemes(self, found: Sequence[Token]) -> tuple[Lexeme, ...]:
         """The longest known phrases, from left to right."""
@@ -127,13 +156,20 @@ class Language:
     def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
         for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
             senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
-            if senses is not None:
+            if senses is not None and not ("ordinal" in senses and _ends_ratio(found, at, length)):
                 return Lexeme(senses, at, at + length, joined=found[at].joined)
         text = found[at].text
         if text.isdecimal():
             return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
         mark = "" if text[:1].isalnum() else text
-        return Lexeme({}, at, at + 1, mark=mark, joined=found[at].joined)
+        return Lexeme(self._headed(text), at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _headed(self, text: str) -> Senses:
+        """What a compound is, by its last part."""
+        if not self.heads:
+            return {}
+        ends = (text[start:] for start in range(_LEAST_BEFORE_HEAD, len(text) - _LEAST_HEAD + 1))
+        return next((self.heads[end] for end in ends if end in self.heads), {})
 
     def _gapped(self, found: Sequence[Token], at: int, taken: dict[int, int]) -> Lexeme | None:
         """A verb whose second part stands at the end of its clause."""
@@ -166,9 +202,15 @@ class Language:
         return None
 
 
-def _possessive(token: Token) -> Phrase | None:
+def _contracted(token: Token, last: str) -> Phrase | None:
     """The dog's: two words."""
-    return (token.text[:-2], POSSESSIVE) if token.text.endswith(POSSESSIVE) and token.quoted is None else None
+    return (token.text[:-2], last) if token.text.endswith(POSSESSIVE) else None
+
+
+def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "1." is no "first", but the end of "1:1." or of a sentence."""
+    dotted = found[at + length - 1].text == "."
+    return dotted and (at + length == len(found) or (at > 0 and found[at - 1].text in ":/×"))
 
 
 def _whole_compounds(kept: list[Lexeme], found: Sequence[Token]) -> Iterator[Lexeme]:
@@ -210,7 +252,7 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 def _language(data: Mapping[str, Any]) -> Language:
     given = data.get("traits", {})
-    traits = Traits(**{**given, "personal": tuple(given.get("personal", ()))})
+    traits = Traits(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     spelling = {
         _key(word, traits, {}): _key(spelled, traits, {})
         for word, spelled in data.get("spelling", {}).items()
@@ -231,6 +273,8 @@ def _language(data: Mapping[str, Any]) -> Language:
                     _key(text, traits, spelling), rules.get(category, ()), traits.head_first
                 ):
                     _add(phrases, phrase, category, value)
+    for particle in traits.particles:
+        _add(phrases, _key(particle, traits, spelling), "particle", "x")
     _add_clitics(phrases, traits)
     _mark_adverbials(phrases)
     return Language(
@@ -242,6 +286,8 @@ def _language(data: Mapping[str, Any]) -> Language:
         parting=frozenset(head[0] for head in parted),
         spelling=spelling,
         lengths=_lengths(phrases),
+        words=_words(phrases, parted),
+        heads=_heads(phrases, traits, rules),
     )
 
 
@@ -267,6 +313,26 @@ def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
     found: dict[str, int] = {}
     for phrase in phrases:
         found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
+    return found
+
+
+def _words(
+    phrases: Iterable[Phrase], parted: Mapping[Phrase, Iterable[tuple[Phrase, Senses]]]
+) -> frozenset[str]:
+    tails = (tail for head, found in parted.items() for tail in (head, *(tail for tail, _ in found)))
+    return frozenset(word for phrase in (*phrases, *tails) for word in phrase)
+
+
+def _heads(
+    phrases: Mapping[Phrase, Senses], traits: Traits, rules: Mapping[str, Iterable[Sequence[str]]]
+) -> dict[str, Senses]:
+    """The words that end compounds, in all their forms, with what they make of them."""
+    found: dict[str, Senses] = {}
+    for head in traits.heads:
+        key = _key(head, traits, {})
+        category = next(name for name in _HEADS_ARE if name in phrases[key])
+        senses = {category: phrases[key][category]}
+        found.update((word, senses) for (word,) in _forms(key, rules.get(category, ()), traits.head_first))
     return found
 
 

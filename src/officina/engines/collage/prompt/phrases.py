@@ -88,7 +88,11 @@ class Phrases:
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
-        return self._clause_starts(at)
+        return self._clause_starts(at) or (self.at(at).has("particle") and self._clause_ends(at + 1))
+
+    def _clause_ends(self, at: int) -> bool:
+        after = self.at(at)
+        return bool(after.mark) or any(after.has(category) for category in ("conj", "filler", "prep"))
 
     def _clause_starts(self, at: int) -> bool:
         """Whether a clause begins here: nothing but fillers between it and a mark or a conjunction."""
