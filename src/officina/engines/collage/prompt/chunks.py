@@ -9,7 +9,7 @@ from officina.engines.collage.prompt.chunk import Chunk, Kind, plain_chunk
 from officina.engines.collage.prompt.language import Language, Lexeme
 from officina.engines.collage.prompt.phrases import NOUNS, Phrases
 
-_DROPPED = ("filler", "relative")
+_DROPPED = ("filler", "relative", "reason", "courtesy", "ask", "wish")
 _LEADING: tuple[Kind, ...] = ("context", "not", "conj")
 _SMALL: tuple[Kind, ...] = ("pose", "be", "guard")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from officina.engines.collage.plan import Colour, Mention, Operation
 from officina.engines.collage.prompt.chunk import Chunk
@@ -47,7 +48,15 @@ class Taken:
     subjects: tuple[Mention, ...]
 
 
-Meaning = Operation | Wish | Copies | Shows | Taken
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a picture is there for: "use image 1 as subject"; or that it is the one: "input: image 1"."""
+
+    kind: Literal["subject", "scene", "background", "only"]
+    picture: int
+
+
+Meaning = Operation | Wish | Copies | Shows | Taken | Role
 Test = Callable[[Chunk], bool]
 
 

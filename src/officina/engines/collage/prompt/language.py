@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ _LEAST_HEAD = 4
 """So many letters have the words that end a compound,"""
 _LEAST_BEFORE_HEAD = 3
 """and so many stand before them."""
-_DIGRAPH = re.compile("([aou])e")
 _HEADS_ARE = ("thing", "colour", "garment", "part")
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+_TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
 Senses = Mapping[str, tuple[str, ...]]
@@ -80,12 +81,14 @@ class Traits:
     """Words before a person that is an object: pon a la mujer."""
     contracted: str = POSSESSIVE
     """What an 's at the end of a word is: the dog's, mach's."""
-    umlauts: bool = False
-    """Whether ae, oe and ue may stand for ä, ö and ü."""
     heads: tuple[str, ...] = ()
     """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
     particles: tuple[str, ...] = ()
     """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
+    past: tuple[str, ...] = ()
+    """What verbs of the past end with: unknown words may be such."""
+    umlauts: bool = False
+    """Ae, oe and ue may stand for letters with two dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +115,23 @@ class Language:
         """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
         for token in tokens(prompt, elided=self.traits.elision):
-            parts = self._spelled(token)
+            word = self._known_spelling(token.text)
+            parts = self.spelling.get((word,)) or _contracted(token, self.traits.contracted)
             if parts is None:
-                kept.append(token)
+                kept.append(token if word == token.text else replace(token, text=word))
                 continue
             kept.extend(Token(part, token.start, token.end, token.quoted, token.joined) for part in parts)
         return tuple(kept)
 
-    def _spelled(self, token: Token) -> Phrase | None:
-        """The words that stand for a word of the prompt, if it is spelled in another way than they are."""
-        if token.quoted is not None:
-            return None
-        found = self.spelling.get((token.text,)) or _contracted(token, self.traits.contracted)
-        if found is None and self.traits.umlauts and token.text not in self.words:
-            plain = _DIGRAPH.sub(r"\1", token.text)  # folded words have no dots
-            found = (plain,) if plain in self.words else self.spelling.get((plain,))
-        return found
+    def _known_spelling(self, word: str) -> str:
+        """A word with a letter drawn out, "loook", or with two letters for an umlaut, as it is known here."""
+        if word in self.words or not word.isalpha():
+            return word
+        tried = (
+            [_DRAWN_OUT.sub(r"\1\1", word), _DRAWN_OUT.sub(r"\1", word)] if _DRAWN_OUT.search(word) else []
+        )
+        tried += [_TWO_DOTS.sub(r"\1", word)] if self.traits.umlauts else []
+        return next((each for each in tried if each in self.words), word)
 
     def lexemes(self, found: Sequence[Token]) -> tuple[Lexeme, ...]:
         """The longest known phrases, from left to right."""
@@ -286,7 +290,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         parting=frozenset(head[0] for head in parted),
         spelling=spelling,
         lengths=_lengths(phrases),
-        words=_words(phrases, parted),
+        words=frozenset(word for phrase in (*phrases, *spelling, *_tails(parted)) for word in phrase),
         heads=_heads(phrases, traits, rules),
     )
 
@@ -309,18 +313,18 @@ def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Trai
             phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
 
 
+def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:
+    """Both parts of the phrases with a gap."""
+    for head, tails in parted.items():
+        yield head
+        yield from (tail for tail, _ in tails)
+
+
 def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
     found: dict[str, int] = {}
     for phrase in phrases:
         found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
     return found
-
-
-def _words(
-    phrases: Iterable[Phrase], parted: Mapping[Phrase, Iterable[tuple[Phrase, Senses]]]
-) -> frozenset[str]:
-    tails = (tail for head, found in parted.items() for tail in (head, *(tail for tail, _ in found)))
-    return frozenset(word for phrase in (*phrases, *tails) for word in phrase)
 
 
 def _heads(

@@ -11,7 +11,7 @@ from officina.engines.collage.prompt.looks import ATTRIBUTES, LOOKS
 from officina.engines.collage.refusal import REASONS
 from officina.engines.collage.things import things
 
-_MAY_BE_EMPTY = frozenset({"prep", "personal", "joined", "do", "guard"})
+_MAY_BE_EMPTY = frozenset({"prep", "personal", "joined", "do", "guard", "fact"})
 """Tables in which a language need not have a word for everything."""
 _ONE_MEANING = frozenset({"colour", "number", "ordinal", "thing", "look", "attribute", "garment"})
 """Tables in which a word stands under one value only."""

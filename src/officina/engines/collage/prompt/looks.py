@@ -85,16 +85,25 @@ def look(clause: Clause) -> list[Operation] | None:
             clause.left.remove(chunk)
             clause.picture = clause.picture or picture_of(chunk)
             found += [(kind, "strong" in chunk.degree) for kind in looks]
+    if any(kind in TIMES for kind, _ in found):
+        clause.take(_is_daytime)
     if not found or not _lone(clause):
         return None
     return [operation_of(kind, strong, clause.picture) for kind, strong in found]
 
 
 def _lone(clause: Clause) -> bool:
-    """Whether the rest only names the picture, its light or its weather."""
+    """Whether the rest only names the picture, its light or its weather, or the day that it is no more."""
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
     return clause.done
+
+
+def _is_daytime(chunk: Chunk) -> bool:
+    """From day to night: the day is what the picture shows."""
+    return (
+        chunk.has("daytime") and "to" not in chunk.prep and "into" not in chunk.prep and not chunk.described
+    )
 
 
 def _is_aspect(chunk: Chunk) -> bool:

@@ -10,9 +10,20 @@ from officina.engines.collage.plan import NotUnderstood, Operation, Plan
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
-from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, colours, is_whole
+from officina.engines.collage.prompt.clause import (
+    Copies,
+    Meaning,
+    Role,
+    Shows,
+    Taken,
+    Wish,
+    colours,
+    is_whole,
+)
+from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
+from officina.engines.collage.prompt.talk import Talk
 from officina.engines.collage.prompt.words import Token
 
 MOST_WORDS = 260
@@ -56,10 +67,10 @@ class Reading:
         self.tokens: tuple[Token, ...] = self.language.tokens(self.prompt)
         endless = len(self.tokens) > MOST_WORDS
         lexemes = self.language.lexemes(self.tokens[: _TELLING_WORDS if endless else MOST_WORDS])
-        self.lexemes = lexemes
+        self.lexemes = written_out(lexemes)
         self.adverbs: tuple[Lexeme, ...] = ()
         self.chunks: tuple[Chunk, ...] = ()
-        self.pieces = Pieces((), self.language.traits, self.quote)
+        self.pieces = Pieces((), self.language.traits, self.quote, self._talk())
 
     @cached_property
     def share(self) -> float:
@@ -81,11 +92,21 @@ class Reading:
         """All of it, or NotUnderstood."""
         chunks, self.adverbs = chunked(self.lexemes, self.language)
         self.chunks = tuple(_with_backgrounds(tuple(_unpacked(chunks))))
-        self.pieces = Pieces(self.chunks, self.language.traits, self.quote)
+        self.pieces = Pieces(self.chunks, self.language.traits, self.quote, self._talk())
         pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
         if pieces is None:
             raise reasons.stuck(self.chunks, self._longest_pieces(), self.quote, self.prompt)
         return self._planned(pieces)
+
+    def _talk(self) -> Talk:
+        """Where statements stand; names and pasts are told by how unknown words are written."""
+        unknown = [each.start for each in self.lexemes if not each.known]
+        pasts = self.language.traits.past
+        return Talk(
+            self.lexemes,
+            frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
+            frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
+        )
 
     @property
     def work(self) -> int:
@@ -98,7 +119,8 @@ class Reading:
 
     def _planned(self, pieces: list[Piece]) -> Plan:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
-        operations = self._referred(meanings)
+        roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
+        operations = settle.with_roles(self._referred(meanings), roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)

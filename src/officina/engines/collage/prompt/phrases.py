@@ -79,6 +79,8 @@ class Phrases:
         if not (lexeme.has("verb") or lexeme.has("do")):
             return False
         other = lexeme.any_of(_OTHERWISE)
+        if other and self.at(at + 1).mark == ":":
+            return False  # a label: "color: red"
         return not other or lexeme.has("clitic") or self._verb_here(at)
 
     def _verb_here(self, at: int) -> bool:

@@ -11,10 +11,12 @@ from officina.engines.collage.prompt import backgrounds, looks, placing, settle,
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.language import Lexeme, Traits
+from officina.engines.collage.prompt.talk import Talk
 
 Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
+    wishes.ignore: True,
     wishes.quality: True,
     backgrounds.sticker: False,
     backgrounds.remove_background: True,
@@ -30,6 +32,7 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.zoom: False,
     shapes.flip: False,
     shapes.rotate: False,
+    wishes.roles: True,
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: False,
@@ -44,6 +47,8 @@ The first that leaves nothing over counts.
 
 OPERATIONS = get_args(Operation)
 _LONGEST_RUN = 14
+_NAMED = 4
+"""So many chunks may stand before the verb of what is to be kept, with unknown words among them."""
 MOST_STEPS = 400
 """After so many frames a prompt is given up: no sensible one of the corpus takes more than 300."""
 After = Literal["boundary", "scene", "closed"]
@@ -59,6 +64,8 @@ class Piece:
     meanings: tuple[Meaning, ...] = ()
     ignored: tuple[Lexeme, ...] = ()
     passed_over: bool = False
+    talk: bool = False
+    """A statement: anything may begin behind it."""
 
 
 @dataclass
@@ -68,6 +75,7 @@ class Pieces:
     chunks: tuple[Chunk, ...]
     traits: Traits
     quote: Callable[[Lexeme | Chunk], str]
+    talk: Talk
     steps: int = 0
     """How many frames were tried: the work that a prompt takes."""
 
@@ -83,14 +91,32 @@ class Pieces:
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
                 yield from self._understood(at, end, after)
         yield from self._purpose(at)
+        yield from self._talked(at, after)
+
+    def _talked(self, at: int, after: After) -> Iterator[Piece]:
+        """ "I run a bakery": a statement that asks for nothing."""
+        start = self.chunks[at].start
+        if after != "boundary" and not self.talk.reasons(start):
+            return
+        self.steps += 1
+        for token in self.talk.ends(start):
+            end = next(
+                (n for n in range(at, len(self.chunks)) if self.chunks[n].start >= token), len(self.chunks)
+            )
+            if end > at and self.chunks[end - 1].end <= token:
+                yield Piece(at, end, passed_over=True, talk=True)
 
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
         end, verbs = at, 0
+        harmless = any(
+            c.kind == "verb" and c.has("verb", "keep", "ignore") for c in self.chunks[at : at + _NAMED]
+        )
+        stops = ("not", "context") if harmless else ("not", "context", "unknown")
         while end < min(len(self.chunks), at + _LONGEST_RUN):
             chunk = self.chunks[end]
             verbs += chunk.kind == "verb"
-            if chunk.strong_mark or chunk.kind in ("not", "context", "unknown") or verbs > 1:
+            if chunk.strong_mark or chunk.kind in stops or verbs > 1:
                 return end
             end += 1
         return end
@@ -225,6 +251,8 @@ def _lists(chunk: Chunk) -> bool:
 
 
 def state(piece: Piece) -> After:
+    if piece.talk:
+        return "boundary"
     scenes = (Compose, ReplaceBackground, Copies, *settle.LOOKS)
     return "scene" if piece.meanings and all(isinstance(m, scenes) for m in piece.meanings) else "closed"
 

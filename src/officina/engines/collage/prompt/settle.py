@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from officina.engines.collage.plan import (
+    Arrange,
     BlackAndWhite,
     BlurBackground,
     Compose,
@@ -43,6 +44,45 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             continue
         kept.append(operation)
     return tuple(dict.fromkeys(_before_it(kept)))
+
+
+def with_roles(operations: Sequence[Operation], roles: Mapping[str, int]) -> list[Operation]:
+    """The operations with the pictures that were given a role; subject and scene alone are put together."""
+    subject, scene = roles.get("subject"), roles.get("scene", roles.get("background"))
+    joins = any(isinstance(each, Compose | ReplaceBackground) for each in operations)
+    found = [_cast(each, subject, scene, roles.get("only")) for each in operations]
+    if joins or not (subject and scene):
+        return found
+    if "background" in roles:
+        return [ReplaceBackground(scene=Mention(picture=scene), picture=subject), *found]
+    return [Compose((Mention(picture=subject),), "into", Mention(picture=scene)), *found]
+
+
+def _cast(operation: Operation, subject: int | None, scene: int | None, only: int | None) -> Operation:
+    """One operation with the pictures of its roles, where it names none."""
+    if isinstance(operation, Compose):
+        subjects = operation.subjects
+        alone = len(subjects) == 1
+        subjects = tuple(
+            replace(each, picture=each.picture or (subject if alone or each.thing == "subject" else None))
+            for each in subjects
+        )
+        together = operation.relation == "beside" and operation.target == Mention()
+        target = operation.target
+        where = subject if target.thing == "subject" else scene
+        named = target if together else replace(target, picture=target.picture or where)
+        return replace(operation, subjects=subjects, target=_thing_or_picture(named))
+    if isinstance(operation, ReplaceBackground) and operation.colour is None:
+        ground = replace(operation.scene, picture=operation.scene.picture or scene)
+        return replace(operation, scene=ground, picture=operation.picture or subject)
+    if not isinstance(operation, Arrange) and only and operation.picture is None:
+        return replace(operation, picture=only)
+    return operation
+
+
+def _thing_or_picture(mention: Mention) -> Mention:
+    """ "Into the scene", when a picture has that role, is into the picture."""
+    return Mention(picture=mention.picture) if mention.thing == "scene" and mention.picture else mention
 
 
 def _before_it(operations: Sequence[Operation]) -> list[Operation]:

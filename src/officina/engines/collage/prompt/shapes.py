@@ -160,6 +160,7 @@ def text(clause: Clause) -> list[Operation] | None:
         where = "top" if "above" in tint.prep else where
     if not all(is_idle(p) or p.has("colour") or p.has("noun", "text", "letters") for p in parts):
         return None
+    clause.take(lambda c: is_noun("colour")(c) and not c.described and not c.of)
     if not clause.done:
         return None
     return _written(clause, quotes[0], parts, where)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from officina.engines.collage.plan import Operation
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
     Clause,
+    Role,
     Shows,
     Wish,
     is_idle,
@@ -20,6 +22,8 @@ from officina.engines.collage.prompt.clause import (
 _PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
 _KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
 WHOLE = "whole"
+_WHERE = frozenset({"on", "in", "in_on", "over", "above"})
+_CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arrange"})
 
 
 def keep(clause: Clause) -> list[Wish] | None:
@@ -39,8 +43,14 @@ def keep(clause: Clause) -> list[Wish] | None:
     return [Wish(kept_in(parts))]
 
 
+def ignore(clause: Clause) -> list[Wish] | None:
+    """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
+    named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
+    return [Wish()] if named else None
+
+
 def _keepable(chunk: Chunk) -> bool:
-    if chunk.kind == "guard":
+    if chunk.kind in ("guard", "unknown"):
         return True
     if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
         return False
@@ -152,9 +162,50 @@ def shows(clause: Clause) -> list[Shows] | None:
     return [Shows(second.value("thing"), first.picture)]
 
 
+def roles(clause: Clause) -> list[Role] | None:
+    """Use image 1 as the subject and image 2 as the scene; image 2 is the background; just "image 1"."""
+    if clause.dos or clause.verbs - _CASTING or not clause.left:
+        return None
+    if len(clause.left) == 1 and not clause.verbs and not clause.be:
+        return _lone_role(clause.left[0])
+    found = [_role(*pair) for pair in zip(clause.left[::2], clause.left[1::2], strict=False)]
+    if len(clause.left) % 2 or not all(found):
+        return None
+    return [role for role in found if role]
+
+
+def _lone_role(chunk: Chunk) -> list[Role] | None:
+    named = is_noun("picture")(chunk) and chunk.picture is not None and not chunk.described and not chunk.of
+    return [Role("only", chunk.picture)] if named and chunk.picture and not chunk.prep else None
+
+
+def _role(first: Chunk, second: Chunk) -> Role | None:
+    """The role of a picture, whichever of the two is named first."""
+    if not is_noun("picture")(first):
+        first, second = second, first
+    if not (is_noun("picture")(first) and first.picture) or first.prep or second.kind != "np":
+        return None
+    kind = _role_kind(second)
+    if kind is None or set(second.prep) - {"as", "for", "to", "in_on"} or second.picture:
+        return None
+    return Role(kind, first.picture)
+
+
+def _role_kind(chunk: Chunk) -> Literal["subject", "scene", "background"] | None:
+    if not all(map(is_idle, chunk.described)) or chunk.of is not None:
+        return None
+    if chunk.has("noun", "background"):
+        return "background"
+    if chunk.has("thing", "scene"):
+        return "scene"
+    return "subject" if chunk.has("thing", "subject") else None
+
+
 def denied(parts: Sequence[Chunk]) -> bool:
     """Whether a denied phrase may simply stay undone: "no text", "don't change her hair"."""
-    return all(part.kind in ("np", "guard", "verb", "be", "pose", "quote", "ratio") for part in parts)
+    verbal = any(part.kind == "verb" for part in parts)
+    kinds = ("np", "guard", "verb", "be", "pose", "quote", "ratio", *(("unknown",) if verbal else ()))
+    return all(part.kind in kinds for part in parts)
 
 
 def forbidden(parts: Sequence[Chunk], operations: tuple[Operation, ...]) -> Wish:
@@ -175,7 +226,9 @@ def absent(chunk: Chunk) -> bool:
     return chunk.kind == "guard" or (
         chunk.kind == "np"
         and (
-            chunk.has("absent")
+            (is_whole(chunk) and not _WHERE.isdisjoint(chunk.prep))
+            or chunk.has("noun", "on_it", "in_it")
+            or chunk.has("absent")
             or chunk.has("noun", "text", "letters", "blur", "outline")
             or chunk.has("look")
         )

@@ -1,0 +1,173 @@
+"""Talk: clauses that tell something and ask for nothing, like "I run a bakery" or "my scanner cut it off"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from officina.engines.collage.prompt.language import Lexeme
+
+_MOST_WORDS = 40
+_SUBJECT_WORDS = 7
+_ASKING = frozenset({"guard", "wanting", "wrong", "not"})
+"""What makes a statement a request, or may: a wish, something that is wrong, something denied."""
+_OF_SOMEBODY = frozenset({"part", "garment"})
+_GENERAL = frozenset({"noun", "attribute", "pronoun"})
+_TOLD = _GENERAL | {"fact"}
+_ORDERS = frozenset({"verb", "do"})
+_NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
+"""What a word that may be an order is more likely in a statement."""
+_MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
+_PASSABLE = ("season", "poses", "view", "local")
+"""Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
+_STRONG = ".!?;\n"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The statements of a prompt, found where they are looked for."""
+
+    lexemes: tuple[Lexeme, ...]
+    names: frozenset[int]
+    """Tokens with a capital that are no known words."""
+    past: frozenset[int]
+    """Tokens that are no known words and end like a past."""
+
+    def ends(self, token: int) -> list[int]:
+        """The tokens at which talk ends that begins with this one, the nearest first."""
+        at = self._places.get(token)
+        if at is None:
+            return []
+        begin = self._beginning(at)
+        for end in self._stops(begin):
+            if self._states(begin, end):
+                return list(self._onwards(end))
+        return []
+
+    def reasons(self, token: int) -> bool:
+        """Whether "because" or its kind stands before the clause that begins here."""
+        at = self._places.get(token)
+        return at is not None and self._reasoned(self._beginning(at))
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
+
+    def _reasoned(self, begin: int) -> bool:
+        return begin > 0 and self._is_reason(begin - 1)
+
+    def _beginning(self, at: int) -> int:
+        """Words that were left out as fillers belong to the clause as well."""
+        while at and not (
+            self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj") or self._is_reason(at - 1)
+        ):
+            at -= 1
+        return at
+
+    def _is_reason(self, at: int) -> bool:
+        """Whether a reason begins with this word; "so dark" is none."""
+        if not self.lexemes[at].has("reason"):
+            return False
+        after = self.lexemes[at + 1] if at + 1 < len(self.lexemes) else self.lexemes[at]
+        return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or after.start in self.names
+
+    def _stops(self, begin: int) -> Iterator[int]:
+        """Where a clause may end: at a mark, at a conjunction, before a question to the reader."""
+        for end in range(begin + 1, min(len(self.lexemes), begin + _MOST_WORDS) + 1):
+            if end == len(self.lexemes) or self._parts(end):
+                yield end
+                if end == len(self.lexemes) or self.lexemes[end].mark:
+                    return
+
+    def _parts(self, at: int) -> bool:
+        lexeme = self.lexemes[at]
+        return bool(lexeme.mark) or lexeme.has("conj") or lexeme.has("ask") or self._is_reason(at)
+
+    def _states(self, begin: int, end: int) -> bool:
+        """Whether these words are a statement, or a name beside thanks."""
+        words = self.lexemes[begin:end]
+        if self._is_courtesy(begin, words):
+            return True
+        if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
+            word.has("wish") for word in words
+        ):
+            return False
+        told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
+        verb = self._finite(told)
+        return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
+
+    def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "Hi Tom", "Cheers, your old friend Tom"."""
+        near = (*self.lexemes[max(begin - 3, 0) : begin], *words)
+        named = [word for word in words if word.start in self.names]
+        plain = all(
+            word in named
+            or any(word.has(kind) for kind in ("courtesy", "filler", "thing", "adjective", "det"))
+            for word in words
+        )
+        return plain and bool(named) and any(word.has("courtesy") for word in near)
+
+    def _finite(self, words: Sequence[Lexeme]) -> int:
+        """Behind how many words the predicate of a clause begins; 0 if there is none."""
+        if words and words[0].has("fact", "self"):
+            return 1
+        for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
+            if at and (word.has("be", "plain") or word.has("fact") or word.start in self.past):
+                return at if self._is_subject(words[:at]) else 0
+        return 0
+
+    def _is_subject(self, words: Sequence[Lexeme]) -> bool:
+        first = words[0]
+        if first.has("det") or first.has("pronoun"):
+            return not any(word.has("conj") for word in words)
+        named = any(word.start in self.names for word in words)
+        return named and all(word.start in self.names or word.has("thing") for word in words)
+
+    def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
+        """Whether no word of a statement makes it a wish."""
+        verb = words[at] if at < len(words) else words[at - 1]
+        past = verb.has("fact", "past") or verb.start in self.past
+        bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
+        if any(not self._is_passable(word, past) for word in words if word.any_of(_ASKING)) or any(bodily):
+            return False
+        if not past and any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in words[at:]):
+            return False
+        if words[0].has("fact", "self"):
+            return True
+        if _of_somebody(words[:at]) and (verb.has("be") or verb.has("fact", "having")) and not past:
+            return at + 1 < len(words) and words[at + 1].has("det", "possessive")
+        if reasoned or past:
+            return True
+        return not any(word.has("colour") or word.hex or word.has("pose") for word in words)
+
+    def _is_passable(self, word: Lexeme, past: bool) -> bool:
+        """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
+        wrong = word.has("wrong") or word.value("guard") in _PASSABLE
+        return past and wrong and not word.has("wanting") and not word.has("not")
+
+    def _onwards(self, end: int) -> Iterator[int]:
+        """The clause, and what goes on telling behind it: "… and forgot it", "…, at a market"."""
+        yield self._token(end)
+        while end < len(self.lexemes) and self.lexemes[end].mark not in tuple(_STRONG):
+            stop = next(self._stops(end), None)
+            if stop is None or not self._tells_on(self.lexemes[end + 1 : stop]):
+                return
+            end = stop
+            yield self._token(end)
+
+    def _tells_on(self, words: Sequence[Lexeme]) -> bool:
+        if not words or any(word.any_of(_ASKING | _OF_SOMEBODY | _MEANT) for word in words):
+            return False
+        first = words[0]
+        return first.start in self.past or any(first.has(kind) for kind in ("fact", "prep", "relative"))
+
+    def _token(self, end: int) -> int:
+        return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
+
+
+def _of_somebody(subject: Sequence[Lexeme]) -> bool:
+    """A thing or a person that a picture may show: what is told of it may be a wish."""
+    return any(
+        (word.has("thing") and not word.any_of(_GENERAL)) or word.has("pronoun", "person") for word in subject
+    )
