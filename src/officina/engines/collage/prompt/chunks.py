@@ -53,7 +53,7 @@ class _Chunker:
         for kind in _LEADING:
             if lexeme.has(kind):
                 return [plain_chunk(kind, lexeme)], at + 1
-        if lexeme.mark and not lexeme.senses:
+        if lexeme.mark and (not lexeme.senses or lexeme.has("reason")):
             return [plain_chunk("mark", lexeme)], at + 1
         phrase = self._phrase(at)
         return ([phrase[0]], phrase[1]) if phrase is not None else self._small(at)

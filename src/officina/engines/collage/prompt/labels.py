@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.shorthand import ARROW
 
+REASON = "…"
+"""The mark that stands for "because" and "so that": a clause begins there."""
 _LONGEST_BRACKET = 5
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
@@ -28,12 +31,22 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
         elif bracket:
             yield from bracket
             at = next(n for n in range(at, len(lexemes)) if lexemes[n].mark == ")")
+        elif is_reason(lexemes, at):
+            yield replace(lexeme, mark=REASON)
         elif (end := _label(lexemes, at)) > at:
             yield Lexeme({}, lexeme.start, lexemes[end - 1].end, mark=",")
             at = end - 1
         else:
             yield lexeme
         at += 1
+
+
+def is_reason(lexemes: Sequence[Lexeme], at: int) -> bool:
+    """Whether a clause of its own begins with this word; "so dark" is none."""
+    if not lexemes[at].has("reason") or lexemes[at].has("prep") or at + 1 >= len(lexemes):
+        return False
+    after = lexemes[at + 1]
+    return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or not after.known
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:

@@ -76,7 +76,7 @@ def operation_of(look: str, strong: bool, picture: int | None) -> Operation:
 
 def look(clause: Clause) -> list[Operation] | None:
     """Make it brighter; add rain; in the style of a comic; a sepia filter."""
-    if not clause.does(*_MAKING):
+    if not clause.does(*_MAKING) or _tells(clause):
         return None
     found: list[tuple[str, bool]] = []
     for chunk in tuple(clause.left):
@@ -90,6 +90,12 @@ def look(clause: Clause) -> list[Operation] | None:
     if not found or not _lone(clause):
         return None
     return [operation_of(kind, strong, clause.picture) for kind, strong in found]
+
+
+def _tells(clause: Clause) -> bool:
+    """ "It is dark" tells how a picture is; "it is snowing", "it is too dark" how it shall be."""
+    told = clause.be == "plain" and not clause.verbs
+    return told and any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in clause.left)
 
 
 def _lone(clause: Clause) -> bool:

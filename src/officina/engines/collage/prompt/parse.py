@@ -203,11 +203,13 @@ class Reading:
 
 def _unpacked(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     """ "Three variations of the girl on the boat" are three copies, and the girl on the boat."""
-    for chunk in chunks:
+    for chunk, after in zip(chunks, (*chunks[1:], None), strict=False):
         inner = chunk.of
         if (
             chunk.kind == "np"
             and chunk.has("noun", "copies")
+            and after is not None
+            and not after.boundary
             and chunk.count
             and inner
             and not is_whole(inner)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
-from officina.engines.collage.prompt import backgrounds, looks, placing, settle, shapes, wishes
+from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.language import Lexeme, Traits
@@ -27,7 +27,7 @@ FRAMES: Mapping[Frame, bool] = {
     looks.attribute: True,
     shapes.duotone: True,
     looks.look: True,
-    shapes.text: True,
+    lettering.text: True,
     shapes.crop: False,
     shapes.zoom: False,
     shapes.flip: False,
@@ -96,7 +96,7 @@ class Pieces:
     def _talked(self, at: int, after: After) -> Iterator[Piece]:
         """ "I run a bakery": a statement that asks for nothing."""
         start = self.chunks[at].start
-        if after != "boundary" and not self.talk.reasons(start):
+        if after != "boundary":
             return
         self.steps += 1
         for token in self.talk.ends(start):

@@ -86,6 +86,8 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if len(cast.subjects) > 1:
+        clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
         return None
     if cast.relation == "beside" and all(
@@ -93,6 +95,15 @@ def compose(clause: Clause) -> list[Operation] | None:
     ):
         return [Arrange("row")] if cast.side is None else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _in_order(chunk: Chunk) -> bool:
+    """From left to right, in that order: as subjects are placed anyway."""
+    return (
+        chunk.kind == "np"
+        and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
+        and not chunk.described
+    )
 
 
 def _composed(clause: Clause, cast: _Cast) -> Compose:
@@ -286,10 +297,12 @@ def _placeable(chunk: Chunk) -> bool:
 
 
 def taken(clause: Clause) -> list[Taken] | None:
-    """Take the man of picture 1: what happens to him follows."""
-    if not clause.does("take"):
+    """Take the man of picture 1, or take him out of it: what happens to him follows."""
+    if not clause.does("take", "remove"):
         return None
     attach_pictures(clause)
+    if not clause.does("take") and not all(is_thing(c) and picture_of(c) for c in clause.left):
+        return None
     cast = _Cast()
     _take_subjects(clause, cast)
     if not cast.subjects or clause.left or not all(map(_placeable, cast.subjects)):

@@ -120,6 +120,11 @@ def _of_new_text(wish: _Wish) -> bool:
     return wish.names("noun", "text", "letters") or "write" in wish.verbs
 
 
+def _of_another(wish: _Wish) -> bool:
+    """Something instead of something else."""
+    return any("instead" in chunk.prep for chunk in wish.phrases)
+
+
 def _is_worn(wish: _Wish) -> bool:
     kinds = [chunk.value("thing") for chunk in wish.things]
     return any(kind in WORN for kind in kinds) and any(thing(kind).alive for kind in kinds)
@@ -144,6 +149,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("text", _of_text),
     ("text_place", lambda wish: wish.quoted),
     ("quote", _of_new_text),
+    ("swapping", _of_another),
     ("removal", lambda wish: "remove" in wish.verbs and not wish.alone),
     ("clothes", _is_worn),
     ("swapping", lambda wish: "replace" in wish.verbs and bool(wish.things)),

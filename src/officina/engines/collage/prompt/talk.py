@@ -45,32 +45,18 @@ class Talk:
                 return list(self._onwards(end))
         return []
 
-    def reasons(self, token: int) -> bool:
-        """Whether "because" or its kind stands before the clause that begins here."""
-        at = self._places.get(token)
-        return at is not None and self._reasoned(self._beginning(at))
-
     @cached_property
     def _places(self) -> dict[int, int]:
         return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
 
     def _reasoned(self, begin: int) -> bool:
-        return begin > 0 and self._is_reason(begin - 1)
+        return begin > 0 and self.lexemes[begin - 1].has("reason")
 
     def _beginning(self, at: int) -> int:
         """Words that were left out as fillers belong to the clause as well."""
-        while at and not (
-            self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj") or self._is_reason(at - 1)
-        ):
+        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj")):
             at -= 1
         return at
-
-    def _is_reason(self, at: int) -> bool:
-        """Whether a reason begins with this word; "so dark" is none."""
-        if not self.lexemes[at].has("reason"):
-            return False
-        after = self.lexemes[at + 1] if at + 1 < len(self.lexemes) else self.lexemes[at]
-        return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or after.start in self.names
 
     def _stops(self, begin: int) -> Iterator[int]:
         """Where a clause may end: at a mark, at a conjunction, before a question to the reader."""
@@ -82,7 +68,7 @@ class Talk:
 
     def _parts(self, at: int) -> bool:
         lexeme = self.lexemes[at]
-        return bool(lexeme.mark) or lexeme.has("conj") or lexeme.has("ask") or self._is_reason(at)
+        return bool(lexeme.mark) or lexeme.has("conj") or lexeme.has("ask")
 
     def _states(self, begin: int, end: int) -> bool:
         """Whether these words are a statement, or a name beside thanks."""
