@@ -56,7 +56,15 @@ class Role:
     picture: int
 
 
-Meaning = Operation | Wish | Copies | Shows | Taken | Role
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """An outline around what is cut out elsewhere in the prompt: that makes a sticker of it."""
+
+    colour: Colour
+    name: str
+
+
+Meaning = Operation | Wish | Copies | Shows | Taken | Role | Outlined
 Test = Callable[[Chunk], bool]
 
 

@@ -6,19 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import NotUnderstood, Operation, Plan
+from officina.engines.collage.plan import Mention, NotUnderstood, Operation, Plan, Sticker
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
 from officina.engines.collage.prompt.clause import (
     Copies,
     Meaning,
+    Outlined,
     Role,
     Shows,
     Taken,
     Wish,
     colours,
+    is_place,
+    is_thing,
     is_whole,
+    mention,
 )
 from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
@@ -134,14 +138,21 @@ class Reading:
 
     def _planned(self, pieces: list[Piece]) -> Plan:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
+        operations = self._referred(meanings)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Outlined):
+                operations = settle.outlined(operations, meaning)
+                if not any(isinstance(each, Sticker) for each in operations):
+                    raise NotUnderstood((self._quoted(piece),))
         roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
-        operations = settle.with_roles(self._referred(meanings), roles)
+        operations = settle.with_roles(operations, roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
         if not operations:
             raise reasons.nothing(self.prompt)
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        operations = settle.spoken_of(operations, list(self._spoken_of(pieces)))
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
         ignored = [self.quote(part) for part in sorted(idle, key=lambda part: part.start)]
@@ -149,6 +160,15 @@ class Reading:
             self._quoted(p) for p in pieces if p.passed_over or any(isinstance(m, Wish) for m in p.meanings)
         ]
         return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
+
+    def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
+        """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
+        for piece in pieces:
+            if not piece.passed_over:
+                return
+            for chunk in self.chunks[piece.start : piece.end]:
+                if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
+                    yield mention(chunk, self.quote)
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""

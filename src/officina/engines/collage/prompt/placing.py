@@ -345,6 +345,7 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     for chunk in numbered:
         clause.left.remove(chunk)
     clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
+    clause.take(lambda c: c.kind == "np" and _layout(c) == _layout(found) and _all_idle(c) and not c.of)
     return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
 
 

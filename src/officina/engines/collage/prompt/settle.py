@@ -24,7 +24,7 @@ from officina.engines.collage.plan import (
     Tone,
     Weather,
 )
-from officina.engines.collage.prompt.clause import Wish
+from officina.engines.collage.prompt.clause import Outlined, Wish
 
 LOOKS = (BlackAndWhite, Tone, Stylise, Weather, TimeOfDay, Enhance)
 _GROUND = (RemoveBackground, ReplaceBackground, BlurBackground, Sticker)
@@ -44,6 +44,32 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             continue
         kept.append(operation)
     return tuple(dict.fromkeys(_before_it(kept)))
+
+
+def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:
+    """What is cut out gets its outline: that is a sticker."""
+    return [
+        Sticker(outline.colour, outline.name, each.picture)
+        if isinstance(each, RemoveBackground | Sticker)
+        else each
+        for each in operations
+    ]
+
+
+def spoken_of(operations: Sequence[Operation], told: Sequence[Mention]) -> list[Operation]:
+    """ "My dog Rex … put him there": a pronoun means what was talked of, if that was one."""
+    if len({each.thing for each in told}) != 1:
+        return list(operations)
+    return [
+        replace(each, subjects=(told[0],))
+        if isinstance(each, Compose) and len(each.subjects) == 1 and _is_pronoun(each.subjects[0])
+        else each
+        for each in operations
+    ]
+
+
+def _is_pronoun(mention: Mention) -> bool:
+    return not mention.word and mention.picture is None and mention.thing in ("person", "subject")
 
 
 def with_roles(operations: Sequence[Operation], roles: Mapping[str, int]) -> list[Operation]:
