@@ -199,6 +199,13 @@ def is_subject(chunk: Chunk) -> bool:
     )
 
 
+def with_novel_thing(chunk: Chunk) -> Chunk:
+    """ "The sousaphone": whatever that is, what stands out in its picture can be placed."""
+    if not chunk.has("novel"):
+        return chunk
+    return replace(chunk, lexeme=replace(chunk.lexeme, senses={"thing": ("thing",), "novel": ("x",)}))
+
+
 def mention(chunk: Chunk, words: Callable[[Lexeme | Chunk], str]) -> Mention:
     """What a noun phrase speaks of."""
     if chunk.has("thing"):

@@ -32,6 +32,8 @@ _BEFORE_NOUNS = frozenset({"det", "ordinal", "adjective", "size", "degree", "col
 _OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
 _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
+_NOVEL = {"novel": ("x",)}
+"""The sense of a noun that the vocabulary lacks: which thing it is, the pictures must tell."""
 _MOST_UNKNOWN = 2
 _MOST_PICTURES = 16
 _LONGEST = 12
@@ -116,10 +118,8 @@ class Phrases:
             at = at if step is None else step
             if step is None or made.head is not None:
                 break
-        if made.head is None:
-            if not made.before or made.unknown or not any(map(_means, made.before)):
-                return None
-            made.head = made.before.pop()
+        if made.head is None and not made.complete():
+            return None
         numbered = self._numbered(at, made)
         chunk_end = self.at(numbered - 1).end if numbered > at else 0
         at = self._described(numbered, made)
@@ -350,6 +350,14 @@ class _Made:
         self.after: list[Lexeme] = []
         self.unknown: list[Lexeme] = []
         self.degree: list[str] = []
+
+    def complete(self) -> bool:
+        """Find the head of a phrase without a noun: an unknown word behind "the" or "my", or an adjective."""
+        if self.unknown and self.determiner in ("definite", "possessive"):
+            self.head = replace(self.unknown.pop(), senses=_NOVEL)
+        elif self.before and not self.unknown and any(map(_means, self.before)):
+            self.head = self.before.pop()
+        return self.head is not None
 
     def chunk(self) -> Chunk:
         head = self.head

@@ -19,6 +19,7 @@ from officina.engines.collage.prompt.clause import (
     mention,
     picture_of,
     plain,
+    with_novel_thing,
 )
 from officina.engines.collage.prompt.looks import looks_of, operation_of
 from officina.engines.collage.things import Thing, thing
@@ -40,6 +41,7 @@ _RELATIONS: dict[str, Relation] = {
 }
 _SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
 _BEARS = ("seat", "surface")
+_APART = ("beside", "front", "behind")
 _USUAL = frozenset(
     {
         "park",
@@ -81,6 +83,7 @@ def compose(clause: Clause) -> list[Operation] | None:
     if looks is None or (clause.does("generate") and clause.left[:1] == [first] and not _pictured(clause)):
         return None
     cast = _Cast()
+    clause.left = [with_novel_thing(chunk) for chunk in clause.left]
     attach_pictures(clause, keep_one=True)
     _take_side(clause, cast)
     if not (_take_together(clause, cast) or _take_target(clause, cast)):
@@ -264,8 +267,10 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
     if target is None:
         return True
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
-    worn = any(chunk.value("thing") in WORN for chunk in cast.subjects)
-    if alive and (worn or cast.relation in ("in", "into")):
+    worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
+    if alive and (
+        (worn and cast.relation not in ("beside", "front", "behind")) or cast.relation in ("in", "into")
+    ):
         return False
     named = picture_of(target)
     if (
