@@ -64,7 +64,14 @@ class Outlined:
     name: str
 
 
-Meaning = Operation | Wish | Copies | Shows | Taken | Role | Outlined
+@dataclass(frozen=True, slots=True)
+class Only:
+    """ "Only the cup": that nothing else has its colour changed."""
+
+    thing: str
+
+
+Meaning = Operation | Wish | Copies | Shows | Taken | Role | Outlined | Only
 Test = Callable[[Chunk], bool]
 
 

@@ -13,6 +13,7 @@ from officina.engines.collage.prompt.chunks import chunked
 from officina.engines.collage.prompt.clause import (
     Copies,
     Meaning,
+    Only,
     Outlined,
     Role,
     Shows,
@@ -32,6 +33,8 @@ from officina.engines.collage.prompt.words import Token
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
+_LEAST_COPIES = 2
+"""Variations that are all that is asked for: the same picture in other moods."""
 _TELLING_WORDS = 40
 """Of a longer prompt, as many are looked at to quote it in its refusal."""
 
@@ -140,6 +143,8 @@ class Reading:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
         operations = self._referred(meanings)
         for meaning, piece in meanings:
+            if isinstance(meaning, Only) and not settle.recolours(operations, meaning.thing):
+                raise NotUnderstood((self._quoted(piece),), (), "local")
             if isinstance(meaning, Outlined):
                 operations = settle.outlined(operations, meaning)
                 if not any(isinstance(each, Sticker) for each in operations):
@@ -149,9 +154,9 @@ class Reading:
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
-        if not operations:
-            raise reasons.nothing(self.prompt)
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        if not operations and copies < _LEAST_COPIES:
+            raise reasons.nothing(self.prompt)
         operations = settle.spoken_of(operations, list(self._spoken_of(pieces)))
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
@@ -268,6 +273,8 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
+            if chunk.has("verb", "remove_background"):
+                ground = replace(chunk, kind="np", lexeme=replace(chunk.lexeme, senses=_GROUND))
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
             yield replace(chunk, lexeme=named)
@@ -275,6 +282,9 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
         yield chunk
+
+
+_GROUND = {"noun": ("background",)}
 
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:

@@ -17,6 +17,7 @@ Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
     wishes.ignore: True,
+    wishes.only: False,
     wishes.quality: True,
     backgrounds.sticker: True,
     backgrounds.remove_background: True,

@@ -46,6 +46,11 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
     return tuple(dict.fromkeys(_before_it(kept)))
 
 
+def recolours(operations: Sequence[Operation], thing: str) -> bool:
+    """Whether the thing gets another colour."""
+    return any(isinstance(each, Recolour) and each.target.thing == thing for each in operations)
+
+
 def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:
     """What is cut out gets its outline: that is a sticker."""
     return [

@@ -21,6 +21,7 @@ _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep"
 """What a word that may be an order is more likely in a statement."""
 _SHOWN = frozenset({"thing", "part", "garment", "noun", "guard"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
+_WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
@@ -141,7 +142,9 @@ class Talk:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
         ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
-        if not past and any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering):
+        if not (past or alone) and any(
+            word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
+        ):
             return False
         if words[0].has("fact", "self"):
             return True
@@ -153,7 +156,7 @@ class Talk:
             return at + 1 < len(words) and words[at + 1].has("det", "possessive")
         if reasoned or past:
             return True
-        return not any(word.has("colour") or word.hex or word.has("pose") for word in words)
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""

@@ -9,6 +9,7 @@ from officina.engines.collage.plan import Operation
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
     Clause,
+    Only,
     Role,
     Shows,
     Wish,
@@ -48,6 +49,15 @@ def ignore(clause: Clause) -> list[Wish] | None:
     """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
     named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
     return [Wish()] if named else None
+
+
+def only(clause: Clause) -> list[Only] | None:
+    """Only the cup: what is recoloured elsewhere in the prompt, and nothing else."""
+    if len(clause.chunks) != 1 or not clause.left:
+        return None
+    chunk = clause.left[0]
+    named = is_thing(chunk) and "only" in chunk.degree and not chunk.described and not chunk.prep
+    return [Only(chunk.value("thing"))] if named else None
 
 
 def _keepable(chunk: Chunk) -> bool:
