@@ -124,10 +124,15 @@ class Phrases:
 
     def _grown(self, at: int, made: _Made) -> int | None:
         """Take one more word into the phrase; None when it belongs to none."""
-        if self.at(at).quoted is not None or self.is_verb(at):
+        lexeme = self.at(at)
+        if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
+
+    def _told_to(self, at: int) -> bool:
+        """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
+        return self.at(at).has("pronoun") and not self.at(at - 1).has("verb", "put", "move", "isolate", "cut")
 
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""

@@ -294,6 +294,8 @@ def _enumerated(subjects: Sequence[Chunk]) -> bool:
 def _placeable(chunk: Chunk) -> bool:
     if chunk.has("pronoun"):
         return True
+    if chunk.has("guard") and (chunk.of or chunk.determiner not in ("definite", "possessive")):
+        return False  # "a painting of the dog" is no painting to be hung
     return (
         not is_thing(chunk)
         or not is_place(chunk)
