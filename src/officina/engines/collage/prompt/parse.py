@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import NotUnderstood, Operation, Plan
+from officina.engines.collage.plan import Arrange, NotUnderstood, Operation, Plan
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
@@ -18,6 +18,7 @@ from officina.engines.collage.prompt.clause import (
     Taken,
     Wish,
     colours,
+    is_noun,
     is_whole,
 )
 from officina.engines.collage.prompt.labels import written_out
@@ -141,6 +142,9 @@ class Reading:
                 self._agree(meaning, piece, pieces)
         if not operations:
             raise reasons.nothing(self.prompt)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Arrange) and meaning is not operations[0] and self._points_back(piece):
+                raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
@@ -149,6 +153,11 @@ class Reading:
             self._quoted(p) for p in pieces if p.passed_over or any(isinstance(m, Wish) for m in p.meanings)
         ]
         return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
+
+    def _points_back(self, piece: Piece) -> bool:
+        """ "Make both black and white and put them side by side": "them" are not the pictures as they came."""
+        inside = self.chunks[piece.start : piece.end]
+        return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""
@@ -244,16 +253,24 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     It does behind a clause about nothing but the background, and after verbs that put something in its place.
     """
     ground: Chunk | None = None
+    spoken: Chunk | None = None
+    told: Chunk | None = None  # the verb that it was spoken of with
     verb: Chunk | None = None
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
+        if chunk.kind == "np" and spoken is not None and chunk.has("noun", "in_its_place"):
+            named = Lexeme(spoken.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
+            yield replace(chunk, lexeme=named, prep=("in_place",))
+            continue
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
             yield replace(chunk, lexeme=named)
             continue
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
+            told = verb if ground else told
+            spoken = ground or (spoken if chunk.prep or verb is not told else None)
         yield chunk
 
 
