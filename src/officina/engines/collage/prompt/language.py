@@ -16,6 +16,11 @@ FOLDER = Path(__file__).parent / "vocabulary"
 GAP = "…"
 """Between the two parts of a phrase that others may part: "cut … out"."""
 POSSESSIVE = "'s"
+_LEAST_HEAD = 4
+"""So many letters have the words that end a compound,"""
+_LEAST_BEFORE_HEAD = 3
+"""and so many stand before them."""
+_HEADS_ARE = ("thing", "colour", "garment", "part")
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
@@ -76,6 +81,12 @@ class Traits:
     """Pronouns that are written onto a verb: mettila."""
     personal: tuple[str, ...] = ()
     """Words before a person that is an object: pon a la mujer."""
+    contracted: str = POSSESSIVE
+    """What an 's at the end of a word is: the dog's, mach's."""
+    heads: tuple[str, ...] = ()
+    """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
+    particles: tuple[str, ...] = ()
+    """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
     umlauts: bool = False
@@ -98,14 +109,16 @@ class Language:
     lengths: Mapping[str, int]
     """How long the longest phrase is that begins with a word."""
     words: frozenset[str]
-    """Every word of every phrase."""
+    """Every word of the phrases."""
+    heads: Mapping[str, Senses]
+    """What a word is that ends like this."""
 
     def tokens(self, prompt: str) -> tuple[Token, ...]:
         """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
         for token in tokens(prompt, elided=self.traits.elision):
             word = self._known_spelling(token.text)
-            parts = self.spelling.get((word,)) or _possessive(token)
+            parts = self.spelling.get((word,)) or _contracted(token, self.traits.contracted)
             if parts is None:
                 kept.append(token if word == token.text else replace(token, text=word))
                 continue
@@ -149,13 +162,20 @@ class Language:
     def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
         for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
             senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
-            if senses is not None:
+            if senses is not None and not ("ordinal" in senses and _ends_ratio(found, at, length)):
                 return Lexeme(senses, at, at + length, joined=found[at].joined)
         text = found[at].text
         if text.isdecimal():
             return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
         mark = "" if text[:1].isalnum() else text
-        return Lexeme({}, at, at + 1, mark=mark, joined=found[at].joined)
+        return Lexeme(self._headed(text), at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _headed(self, text: str) -> Senses:
+        """What a compound is, by its last part."""
+        if not self.heads:
+            return {}
+        ends = (text[start:] for start in range(_LEAST_BEFORE_HEAD, len(text) - _LEAST_HEAD + 1))
+        return next((self.heads[end] for end in ends if end in self.heads), {})
 
     def _gapped(self, found: Sequence[Token], at: int, taken: dict[int, int]) -> Lexeme | None:
         """A verb whose second part stands at the end of its clause."""
@@ -188,9 +208,15 @@ class Language:
         return None
 
 
-def _possessive(token: Token) -> Phrase | None:
+def _contracted(token: Token, last: str) -> Phrase | None:
     """The dog's: two words."""
-    return (token.text[:-2], POSSESSIVE) if token.text.endswith(POSSESSIVE) and token.quoted is None else None
+    return (token.text[:-2], last) if token.text.endswith(POSSESSIVE) else None
+
+
+def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "1." is no "first", but the end of "1:1." or of a sentence."""
+    dotted = found[at + length - 1].text == "."
+    return dotted and (at + length == len(found) or (at > 0 and found[at - 1].text in ":/×"))
 
 
 def _whole_compounds(kept: list[Lexeme], found: Sequence[Token]) -> Iterator[Lexeme]:
@@ -232,8 +258,7 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 def _language(data: Mapping[str, Any]) -> Language:
     given = data.get("traits", {})
-    lists = {name: tuple(given.get(name, ())) for name in ("personal", "past")}
-    traits = Traits(**{**given, **lists})
+    traits = Traits(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     spelling = {
         _key(word, traits, {}): _key(spelled, traits, {})
         for word, spelled in data.get("spelling", {}).items()
@@ -254,6 +279,8 @@ def _language(data: Mapping[str, Any]) -> Language:
                     _key(text, traits, spelling), rules.get(category, ()), traits.head_first
                 ):
                     _add(phrases, phrase, category, value)
+    for particle in traits.particles:
+        _add(phrases, _key(particle, traits, spelling), "particle", "x")
     _add_clitics(phrases, traits)
     _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
@@ -267,6 +294,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         spelling=spelling,
         lengths=_lengths(phrases),
         words=frozenset(word for phrase in (*phrases, *spelling, *_tails(parted)) for word in phrase),
+        heads=_heads(phrases, traits, rules),
     )
 
 
@@ -316,6 +344,19 @@ def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
     found: dict[str, int] = {}
     for phrase in phrases:
         found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
+    return found
+
+
+def _heads(
+    phrases: Mapping[Phrase, Senses], traits: Traits, rules: Mapping[str, Iterable[Sequence[str]]]
+) -> dict[str, Senses]:
+    """The words that end compounds, in all their forms, with what they make of them."""
+    found: dict[str, Senses] = {}
+    for head in traits.heads:
+        key = _key(head, traits, {})
+        category = next(name for name in _HEADS_ARE if name in phrases[key])
+        senses = {category: phrases[key][category]}
+        found.update((word, senses) for (word,) in _forms(key, rules.get(category, ()), traits.head_first))
     return found
 
 

@@ -91,7 +91,11 @@ class Phrases:
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
-        return self._clause_starts(at)
+        return self._clause_starts(at) or (self.at(at).has("particle") and self._clause_ends(at + 1))
+
+    def _clause_ends(self, at: int) -> bool:
+        after = self.at(at)
+        return bool(after.mark) or any(after.has(category) for category in ("conj", "filler", "prep"))
 
     def _clause_starts(self, at: int) -> bool:
         """Whether a clause begins here: nothing but fillers between it and a mark or a conjunction."""
@@ -156,7 +160,9 @@ class Phrases:
     def _counts_pictures(self, at: int, made: _Made) -> bool:
         """ "These two", "all four": nothing else is there to be counted."""
         small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
-        return small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
+        return (
+            small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
+        )
 
     def _orders(self, at: int, made: _Made) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""

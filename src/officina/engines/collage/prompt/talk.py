@@ -14,6 +14,10 @@ _ASKING = frozenset({"guard", "wanting", "wrong", "not"})
 """What makes a statement a request, or may: a wish, something that is wrong, something denied."""
 _OF_SOMEBODY = frozenset({"part", "garment"})
 _GENERAL = frozenset({"noun", "attribute", "pronoun"})
+_TOLD = _GENERAL | {"fact"}
+_ORDERS = frozenset({"verb", "do"})
+_NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
+"""What a word that may be an order is more likely in a statement."""
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
@@ -75,7 +79,7 @@ class Talk:
             word.has("wish") for word in words
         ):
             return False
-        told = [word for word in words if not word.has("filler") or word.any_of(_GENERAL)]
+        told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
         verb = self._finite(told)
         return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
 
@@ -112,6 +116,8 @@ class Talk:
         past = verb.has("fact", "past") or verb.start in self.past
         bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
         if any(not self._is_passable(word, past) for word in words if word.any_of(_ASKING)) or any(bodily):
+            return False
+        if not past and any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in words[at:]):
             return False
         if words[0].has("fact", "self"):
             return True
