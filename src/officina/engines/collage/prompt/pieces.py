@@ -38,7 +38,7 @@ FRAMES: Mapping[Frame, bool] = {
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: False,
-    shapes.copies: False,
+    shapes.copies: True,
     wishes.shows: False,
     placing.taken: True,
 }
@@ -230,6 +230,8 @@ class Pieces:
         while end < len(self.chunks) and self.chunks[end].kind != "mark":
             if self.chunks[end].kind not in ("np", "unknown", "pose", "be", "conj", "context"):
                 return
+            if self.chunks[end].kind == "conj":
+                yield Piece(at, end, passed_over=True)
             end += 1
         yield Piece(at, end, passed_over=True)
 

@@ -46,8 +46,8 @@ def recolour(clause: Clause) -> list[Operation] | None:
     """Make the car blue; change the colour of the sofa to green."""
     if not clause.does("make", "change", "turn", "recolour", "paint", "give") and clause.be != "should":
         return None
-    clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))  # the old colour
-    found = _coloured_at_once(clause) or _coloured_apart(clause)
+    old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
+    found = _coloured_at_once(clause, old) or _coloured_apart(clause)
     if found is None or not clause.done:
         return None
     target, tint = found
@@ -58,9 +58,11 @@ def recolour(clause: Clause) -> list[Operation] | None:
     ]
 
 
-def _coloured_at_once(clause: Clause) -> tuple[Chunk, Lexeme] | None:
-    """The colour stands behind the thing: the car blue."""
-    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
+def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:
+    """The colour stands behind the thing: the car blue; "put the car blue" where the old colour is told."""
+    if (clause.does("put") and not old) or (
+        clause.does("change") and not clause.does("make", "turn", "paint", "recolour")
+    ):
         return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
@@ -261,6 +263,7 @@ def copies(clause: Clause) -> list[Copies] | None:
     if not clause.does("make", "show", "give", "have", "add", "put", ""):
         return None
     found = clause.take(lambda c: is_noun("copies")(c) and c.count is not None and plain_copies(c))
+    clause.take(lambda c: is_noun("copies")(c) and c.count is None and plain_copies(c))
     if found is None or not found.count or not clause.done:
         return None
     return [Copies(found.count)]

@@ -168,7 +168,8 @@ class Talk:
         yield self._token(end)
         while end < len(self.lexemes) and self.lexemes[end].mark not in tuple(_STRONG):
             stop = next(self._stops(end), None)
-            if stop is None or not self._tells_on(self.lexemes[end + 1 : stop]):
+            told = self.lexemes[end + 1 : stop]
+            if stop is None or not (self._tells_on(told) or _is_apposed(told)):
                 return
             end = stop
             yield self._token(end)
@@ -190,3 +191,13 @@ def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
         return False
     return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
+def _is_apposed(words: Sequence[Lexeme]) -> bool:
+    """ "This is Rex, our dog": who somebody is."""
+    return (
+        len(words) > 1
+        and words[0].has("det", "possessive")
+        and words[-1].has("thing")
+        and all(word.has("adjective") for word in words[1:-1])
+    )
