@@ -130,6 +130,7 @@ def do(clause: Clause) -> list[Operation] | None:
         return None
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
+    clause.take(lambda c: looks_of(c) == [clause.dos[0]])  # "agrandis x2" says it twice
     degrees = {degree for chunk in clause.left for degree in chunk.degree}
     clause.left = [replace(chunk, degree=()) for chunk in clause.left]  # "assombris un peu l'image"
     strong = "strong" in degrees

@@ -163,6 +163,8 @@ class Phrases:
     def _named(self, at: int, made: _Made) -> bool:
         """An adjective, the noun itself, or an unknown word between them."""
         lexeme = self.at(at)
+        if lexeme.has("place") and any(part.has("colour") for part in made.before):
+            return False  # "in red at the top"
         noun = lexeme.any_of(NOUNS)
         adjective = lexeme.any_of(ADJECTIVES)
         if noun and not (adjective and self._goes_on(at)) and not self._compounded(at, made):

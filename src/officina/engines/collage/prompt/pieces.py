@@ -22,7 +22,7 @@ FRAMES: Mapping[Frame, bool] = {
     backgrounds.remove_background: True,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
-    backgrounds.replace_background: False,
+    backgrounds.replace_background: True,
     looks.do: False,
     looks.attribute: True,
     shapes.duotone: True,
@@ -235,6 +235,9 @@ class Pieces:
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
+            if chunk.kind in ("be", "verb") and end > at:  # "für die Chronik möchte ich es heller"
+                yield Piece(at, end, passed_over=True, talk=True)
+                return
             if (
                 chunk.kind not in ("np", "unknown")
                 or chunk.has("look")

@@ -28,8 +28,8 @@ _CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arr
 
 def keep(clause: Clause) -> list[Wish] | None:
     """Keep the face unchanged; the background should stay the same."""
-    stays = clause.be == "should" or clause.does("keep")
-    if not stays or any(clause.verbs - {"keep", "make"}):
+    stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
+    if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
     same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
     for chunk in same:
@@ -38,9 +38,17 @@ def keep(clause: Clause) -> list[Wish] | None:
     marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
     if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
         return None
-    if clause.be == "should" and not clause.does("keep") and not marked:
+    if (clause.be == "should" and not clause.does("keep") or clause.does("let")) and not marked:
         return None
     return [Wish(kept_in(parts))]
+
+
+def _rest_unchanged(clause: Clause) -> bool:
+    """ "Ansonsten unverändert": no verb is needed."""
+    if not clause.does("") or len(clause.left) > 2:
+        return False
+    words = [part for chunk in clause.left for part in (chunk.lexeme, *chunk.described)]
+    return any(word.has("noun", "rest") for word in words) and any(word.has("unchanged") for word in words)
 
 
 def ignore(clause: Clause) -> list[Wish] | None:
