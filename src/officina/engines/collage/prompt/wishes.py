@@ -38,7 +38,7 @@ def keep(clause: Clause) -> list[Wish] | None:
     marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
     if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
         return None
-    if (clause.be == "should" and not clause.does("keep") or clause.does("let")) and not marked:
+    if ((clause.be == "should" and not clause.does("keep")) or clause.does("let")) and not marked:
         return None
     return [Wish(kept_in(parts))]
 
