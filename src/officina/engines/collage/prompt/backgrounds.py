@@ -49,6 +49,8 @@ _SETTING = (
     "",
 )
 _BEHIND = {"on", "in_on", "in", "against", "before", "front", "with", "over", "at", "to", "into", "by"}
+_OWNING = frozenset({"of", "from", "behind", "around", "to"})
+"""How one stands to a background who is before it; "togli lo sfondo al cane" takes it from the dog."""
 
 
 def remove_background(clause: Clause) -> list[Operation] | None:
@@ -72,7 +74,7 @@ def _removed(clause: Clause) -> list[int | None] | None:
     ground = clause.take(lambda c: _is_background(c) and plain(c) and not c.prep)
     if ground is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and bool({"of", "from", "behind", "around"} & set(c.prep)))
+    owner = clause.take(lambda c: is_subject(c) and not _OWNING.isdisjoint(c.prep))
     return [picture_of(ground) or picture_of(owner)]
 
 
@@ -128,7 +130,7 @@ def blur_background(clause: Clause) -> list[Operation] | None:
         return None
     if found is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and bool({"of", "behind", "around"} & set(c.prep)))
+    owner = clause.take(lambda c: is_subject(c) and not _OWNING.isdisjoint(c.prep))
     return [BlurBackground(picture_of(found) or picture_of(owner) or clause.picture)] if clause.done else None
 
 
@@ -196,7 +198,8 @@ def _subject(clause: Clause) -> int | None:
     """The one who stands before it: the woman, the photo."""
     if clause.does("put", "cut", "show", "give", "have", ""):
         found = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and not c.after)
-        return picture_of(found)
+        if found is not None:
+            return picture_of(found)
     owner = clause.take(lambda c: is_subject(c) and bool({"of", "behind", "around", "for"} & set(c.prep)))
     return picture_of(owner)
 
@@ -229,7 +232,7 @@ def _second_colour(clause: Clause) -> ReplaceBackground | None:
     """The colour stands apart: change the background to white; the colour of the background to blue."""
     ground = clause.take(lambda c: _is_background(c) and _uniform(c) and not set(c.prep) & {"to", "as"})
     if ground is None:
-        ground = clause.take(_is_colour_of_background)
+        ground = clause.take(_is_colour_of_background) or clause.take(_is_behind)
     tint = take_new_colour(clause)
     if ground is None or tint is None or (not clause.does("replace", "change") and colours(ground.described)):
         return None
@@ -242,6 +245,11 @@ def _uniform(chunk: Chunk) -> bool:
     return all(
         is_idle(p) or p.has("colour") or p.has("look") or p.has("state", "plain") for p in chunk.described
     )
+
+
+def _is_behind(chunk: Chunk) -> bool:
+    """Behind the bottle: where its background is."""
+    return "behind" in chunk.prep and is_subject(chunk) and plain(chunk)
 
 
 def _is_colour_of_background(chunk: Chunk) -> bool:
@@ -268,7 +276,7 @@ def _gradient(clause: Clause) -> ReplaceBackground | None:
     ground = ground or (named.of is not None and _is_background(named.of))
     while (tint := clause.take(lambda c: bool(colour_in(c)))) is not None:
         found += colour_in(tint)
-    other = clause.take(lambda c: _is_background(c) and plain(c))
+    other = clause.take(lambda c: (_is_background(c) and plain(c)) or _is_behind(c))
     if len(found) != 2 or not (ground or other):
         return None
     upper, lower = sorted(found, key=lambda part: part.start)

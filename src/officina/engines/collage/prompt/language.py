@@ -28,6 +28,8 @@ _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
+_VERBAL = frozenset({"verb", "do"})
+
 Senses = Mapping[str, tuple[str, ...]]
 """What a word can be: category and values, as in the data file."""
 Phrase = tuple[str, ...]
@@ -280,6 +282,7 @@ def _language(data: Mapping[str, Any]) -> Language:
     for particle in traits.particles:
         _add(phrases, _key(particle, traits, spelling), "particle", "x")
     _add_clitics(phrases, traits)
+    _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
     return Language(
         code=data["language"],
@@ -311,6 +314,23 @@ def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Trai
         for clitic, pronoun in traits.clitics.items():
             own = {name: values for name, values in senses.items() if name in ("verb", "do")}
             phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
+
+
+def _conjugate(
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]], rules: Sequence[Sequence[str]], head_first: bool
+) -> None:
+    """Other forms of the verbs, where the language has no such word yet: ruota, ruoti, ruotate."""
+    if not rules:
+        return
+    for phrase, senses in tuple(phrases.items()):
+        own = {name: values for name, values in senses.items() if name in _VERBAL}
+        if not own or "clitic" in senses:
+            continue
+        for form in tuple(_forms(phrase, rules, head_first))[1:]:
+            if phrases.get(form, own).keys() <= _VERBAL:
+                for name, values in own.items():
+                    for value in values:
+                        _add(phrases, form, name, value)
 
 
 def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:

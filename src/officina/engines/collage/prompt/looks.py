@@ -18,7 +18,7 @@ from officina.engines.collage.plan import (
     Weather,
 )
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import Clause, is_idle, is_whole, picture_of
+from officina.engines.collage.prompt.clause import Clause, is_idle, is_thing, is_whole, picture_of, plain
 from officina.engines.collage.prompt.language import Lexeme
 
 TONES: tuple[str, ...] = get_args(ToneKind)
@@ -56,6 +56,7 @@ _LESS: Mapping[str, str] = {
 ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
 """What there can be more or less of."""
 _MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_WHERE = frozenset({"on", "in", "in_on", "above", "around"})
 _ASPECTS = ("effect", "picture", "aspect", "one", "all")
 
 
@@ -87,9 +88,18 @@ def look(clause: Clause) -> list[Operation] | None:
             found += [(kind, "strong" in chunk.degree) for kind in looks]
     if any(kind in TIMES for kind, _ in found):
         clause.take(_is_daytime)
+    if found and all(kind in WEATHER for kind, _ in found):
+        falls = "snow" not in dict(found) or not clause.does("put", "add")
+        while falls and clause.take(_is_under) is not None:
+            pass
     if not found or not _lone(clause):
         return None
     return [operation_of(kind, strong, clause.picture) for kind, strong in found]
+
+
+def _is_under(chunk: Chunk) -> bool:
+    """On the village, over the lake: where weather is; all of the picture has it."""
+    return not _WHERE.isdisjoint(chunk.prep) and is_thing(chunk) and plain(chunk) and chunk.count is None
 
 
 def _tells(clause: Clause) -> bool:

@@ -90,13 +90,28 @@ class Reading:
 
     def plan(self) -> Plan:
         """All of it, or NotUnderstood."""
-        chunks, self.adverbs = chunked(self.lexemes, self.language)
+        chunks, self.adverbs = chunked(tuple(self._with_names()), self.language)
         self.chunks = tuple(_with_backgrounds(tuple(_unpacked(chunks))))
         self.pieces = Pieces(self.chunks, self.language.traits, self.quote, self._talk())
         pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
         if pieces is None:
             raise reasons.stuck(self.chunks, self._longest_pieces(), self.quote, self.prompt)
         return self._planned(pieces)
+
+    def _with_names(self) -> Iterator[Lexeme]:
+        """ "My dog Rex": a name behind a thing says nothing of it, where capitals mean names."""
+        nouns = self.language.traits.umlauts or self.prompt.isupper()  # German nouns have capitals, too
+        before: Lexeme | None = None
+        for each in self.lexemes:
+            named = before is not None and before.has("thing") and self._capital(each.start)
+            if named and before and not each.known and not nouns and not self._capital(before.start):
+                yield Lexeme({"manner": ("x",)}, each.start, each.end)
+            else:
+                yield each
+            before = each
+
+    def _capital(self, token: int) -> bool:
+        return self.prompt[self.tokens[token].start].isupper()
 
     def _talk(self) -> Talk:
         """Where statements stand; names and pasts are told by how unknown words are written."""

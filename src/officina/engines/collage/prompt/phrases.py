@@ -33,6 +33,7 @@ _OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
 _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
 _MOST_UNKNOWN = 2
+_MOST_PICTURES = 16
 _LONGEST = 12
 _DEEPEST = 3
 """So many phrases may hang below each other."""
@@ -127,10 +128,15 @@ class Phrases:
 
     def _grown(self, at: int, made: _Made) -> int | None:
         """Take one more word into the phrase; None when it belongs to none."""
-        if self.at(at).quoted is not None or self.is_verb(at):
+        lexeme = self.at(at)
+        if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
+
+    def _told_to(self, at: int) -> bool:
+        """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
+        return self.at(at).has("pronoun") and not self.at(at - 1).has("verb", "put", "move", "isolate", "cut")
 
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
@@ -145,9 +151,18 @@ class Phrases:
         elif lexeme.has("number") and self._content(at + 1):
             made.count = int(lexeme.value("number")[:4])
             made.governed = True
+        elif lexeme.has("number") and self._counts_pictures(at, made):
+            made.head = replace(lexeme, senses={"noun": ("all",)})
         else:
             return False
         return True
+
+    def _counts_pictures(self, at: int, made: _Made) -> bool:
+        """ "These two", "all four": nothing else is there to be counted."""
+        small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
+        return (
+            small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
+        )
 
     def _orders(self, at: int, made: _Made) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""

@@ -18,7 +18,7 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
     wishes.ignore: True,
     wishes.quality: True,
-    backgrounds.sticker: False,
+    backgrounds.sticker: True,
     backgrounds.remove_background: True,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,

@@ -76,8 +76,9 @@ def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
     if not clause.does(*_PLACING) or clause.does("cut", "remove"):
         return None
+    first = next(iter(clause.left), None)
     looks = _unpacked(clause)
-    if looks is None:
+    if looks is None or (clause.does("generate") and clause.left[:1] == [first] and not _pictured(clause)):
         return None
     cast = _Cast()
     attach_pictures(clause, keep_one=True)
@@ -104,6 +105,11 @@ def _in_order(chunk: Chunk) -> bool:
         and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
         and not chunk.described
     )
+
+
+def _pictured(clause: Clause) -> bool:
+    """Whether a picture is named: "generate a wolf beside the cabin" asks for one that no picture shows."""
+    return any(picture_of(chunk) is not None for chunk in clause.left)
 
 
 def _composed(clause: Clause, cast: _Cast) -> Compose:
@@ -288,6 +294,8 @@ def _enumerated(subjects: Sequence[Chunk]) -> bool:
 def _placeable(chunk: Chunk) -> bool:
     if chunk.has("pronoun"):
         return True
+    if chunk.has("guard") and (chunk.of or chunk.determiner not in ("definite", "possessive")):
+        return False  # "a painting of the dog" is no painting to be hung
     return (
         not is_thing(chunk)
         or not is_place(chunk)
@@ -326,7 +334,7 @@ def arrange(clause: Clause) -> list[Operation] | None:
 
 
 def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
-    if found.of is not None and not found.of.has("noun", "picture", "all"):
+    if found.of is not None and not (found.of.has("noun", "picture", "all") or found.of.has("layout")):
         return None
     if found.of is not None and found.of.described and not _before(found):
         return None
@@ -366,7 +374,8 @@ def _layout(chunk: Chunk) -> str:
     """The layout that a phrase names: in a grid, a side by side comparison."""
     if chunk.has("layout"):
         return chunk.value("layout")
-    named = [part.value("layout") for part in chunk.described if part.has("layout")]
+    parts = (*chunk.described, chunk.of.lexeme) if chunk.of is not None else chunk.described
+    named = [part.value("layout") for part in parts if part.has("layout")]
     return named[0] if named and chunk.has("noun", "layout_word") else ""
 
 

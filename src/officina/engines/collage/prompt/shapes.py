@@ -33,6 +33,7 @@ from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.things import thing
 
 _QUARTER = 90
+_BUILT = ("house", "tower", "castle", "church", "temple", "palace", "moon", "tent", "building")
 _USUAL_RATIOS = frozenset(
     pair
     for a, b in ((1, 1), (4, 3), (16, 9), (3, 2), (5, 4), (21, 9), (2, 1), (7, 5), (16, 10), (191, 100))
@@ -59,10 +60,10 @@ def recolour(clause: Clause) -> list[Operation] | None:
 
 def _coloured_at_once(clause: Clause) -> tuple[Chunk, Lexeme] | None:
     """The colour stands behind the thing: the car blue."""
+    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
+        return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
-        return None
-    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
         return None
     return target, colours(target.after)[0]
 
@@ -182,11 +183,16 @@ def zoom(clause: Clause) -> list[Operation] | None:
     """Zoom in on the dog."""
     if not clause.does("zoom"):
         return None
-    target = clause.take(lambda c: (is_thing(c) or c.has("pronoun", "person")) and not is_place(c))
+    target = clause.take(lambda c: _stands_out(c) or c.has("pronoun", "person"))
     if not clause.done:
         return None
     named = mention(target, clause.words) if target else Mention("", "subject")
     return [Crop(None, named, tight=True, picture=picture_of(target) or clause.picture)]
+
+
+def _stands_out(chunk: Chunk) -> bool:
+    """A thing, or a place that is seen as a thing from afar: the tower."""
+    return is_thing(chunk) and (not is_place(chunk) or chunk.has("thing", *_BUILT))
 
 
 def flip(clause: Clause) -> list[Operation] | None:

@@ -81,9 +81,9 @@ def _keepable(chunk: Chunk) -> bool:
 def kept_in(parts: Sequence[Chunk]) -> frozenset[str]:
     """What must stay as it is, as words that an operation's changes are compared with."""
     kept: set[str] = set()
-    for chunk in parts:
-        if chunk.kind != "np":
-            continue
+    phrases = [chunk for chunk in parts if chunk.kind == "np"]
+    named = [chunk for chunk in phrases if not chunk.has("pronoun", "it")]  # "i visi non toccarli": those
+    for chunk in named or phrases:
         if chunk.has("noun", "background"):
             kept.add("background")
         elif chunk.has("noun", "colour") or chunk.has("attribute", "saturation"):
