@@ -35,7 +35,7 @@ def _text(clause: Clause, quote: Chunk) -> list[Operation] | None:
         labels.append(more)
     parts = [part for chunk in labels for part in chunk.described]
     parts += [part for chunk in labels if chunk.of for part in colour_in(chunk.of)]
-    where = _placed(clause)
+    where = _placed(clause, parts)
     if where is None:
         return None
     while (
@@ -98,13 +98,12 @@ def _is_placed(clause: Clause) -> bool:
     return any(map(_is_spot, others)) and all(_is_spot(c) or colour_in(c) or _is_size(c) for c in others)
 
 
-def _placed(clause: Clause) -> Place | None:
-    """Where the text goes; None for places that it cannot go to."""
+def _placed(clause: Clause, sizes: list[Lexeme]) -> Place | None:
+    """Where the text goes; None for places that it cannot go to. Sizes told with the place are added."""
     found: list[str] = []
     while (spot := clause.take(_is_spot)) is not None:
-        found += [
-            part.value("place") for part in (*spot.before, spot.lexeme, *spot.after) if part.has("place")
-        ]
+        found += [part.value("place") for part in (spot.lexeme, *spot.described) if part.has("place")]
+        sizes += [part for part in spot.described if part.has("size")]
     clause.take(lambda c: is_noun("corner")(c) and not c.described)
     found += (
         ["top"]

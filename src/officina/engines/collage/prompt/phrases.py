@@ -141,7 +141,8 @@ class Phrases:
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
-        if lexeme.has("det") and not made.before and not self._pronoun_here(at):
+        alone = lexeme.has("noun", "all") and not self._content(at + 1)
+        if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
         elif lexeme.has("degree"):
@@ -302,6 +303,8 @@ class Phrases:
         while self.at(place).has("prep") and place - at < 2:
             prep = prep or self.at(place).senses["prep"]
             place += 1
+        if self.at(at).has("genitive") and self._content(at + 1):
+            prep = ("of",)
         if "of" not in prep and "from" not in prep:
             return chunk, at
         found = self.noun_phrase(place, governed=True)

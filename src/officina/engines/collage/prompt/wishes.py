@@ -18,6 +18,7 @@ from officina.engines.collage.prompt.clause import (
     is_whole,
     picture_of,
 )
+from officina.engines.collage.prompt.language import Lexeme
 
 _PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
 _KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
@@ -35,7 +36,7 @@ def keep(clause: Clause) -> list[Wish] | None:
     for chunk in same:
         clause.left.remove(chunk)
     parts = list(clause.left)
-    marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
+    marked = bool(same) or any(map(_stays, (part for chunk in parts for part in chunk.after)))
     if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
         return None
     if ((clause.be == "should" and not clause.does("keep")) or clause.does("let")) and not marked:
@@ -73,9 +74,13 @@ def _keepable(chunk: Chunk) -> bool:
     ):
         return False
     return all(
-        is_idle(p) or p.has("unchanged") or p.has("colour") or any(p.has(c) for c in _PARTS)
-        for p in chunk.described
+        is_idle(p) or _stays(p) or p.has("colour") or any(p.has(c) for c in _PARTS) for p in chunk.described
     )
+
+
+def _stays(part: Lexeme) -> bool:
+    """As it is; and sharp, which it is."""
+    return part.has("unchanged") or part.has("look", "sharpen")
 
 
 def kept_in(parts: Sequence[Chunk]) -> frozenset[str]:
