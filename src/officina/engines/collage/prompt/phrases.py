@@ -268,7 +268,7 @@ class Phrases:
             ahead = self.at(at + 1)
             if self.is_verb(at) or lexeme.any_of(_ENDS):
                 return at
-            if lexeme.has("adverbial") and made.head is not None and made.head.has("thing"):
+            if lexeme.has("adverbial") and made.head is not None and _stands_apart(made.head):
                 return at
             if lexeme.has("degree") and ahead.any_of(ADJECTIVES):
                 made.degree.extend(lexeme.senses["degree"])
@@ -311,10 +311,19 @@ class Phrases:
         if found is None:
             return chunk, at
         inner = replace(found[0], prep=prep, start=self.at(at).start)
+        if self.at(at).has("genitive") and inner.after:  # "das Foto meiner Oma heller": it is the picture
+            head = next(n for n in range(at, found[1]) if self.at(n).start == inner.lexeme.start)
+            inner = replace(inner, after=(), degree=(), end=inner.lexeme.end)
+            found = inner, head + 1
         inner, end = self.with_of(inner, found[1], depth + 1)
         if not _belongs(chunk, inner, prep):
             return chunk, at
         return replace(chunk, of=inner, end=inner.end), end
+
+
+def _stands_apart(head: Lexeme) -> bool:
+    """Whether "at sunset" behind it is said of the whole picture."""
+    return head.has("thing") or head.has("noun", "copies")
 
 
 def _means(lexeme: Lexeme) -> bool:

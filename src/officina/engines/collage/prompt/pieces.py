@@ -35,7 +35,7 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.roles: True,
     placing.arrange: True,
     placing.compose: True,
-    shapes.recolour: False,
+    shapes.recolour: True,
     shapes.copies: False,
     wishes.shows: False,
     placing.taken: True,

@@ -210,7 +210,9 @@ def flip(clause: Clause) -> list[Operation] | None:
     """Mirror it; flip it vertically; turn it upside down."""
     axis = clause.take(lambda c: c.kind == "np" and c.has("axis") and not c.described)
     mirrored = (
-        clause.take(is_noun("mirror")) if clause.does("make", "add", "apply", "give", "show", "") else None
+        clause.take(is_noun("mirror"))
+        if clause.does("make", "add", "apply", "give", "show", "flip", "")
+        else None
     )
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")

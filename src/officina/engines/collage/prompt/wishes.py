@@ -74,8 +74,13 @@ def _keepable(chunk: Chunk) -> bool:
     ):
         return False
     return all(
-        is_idle(p) or _stays(p) or p.has("colour") or any(p.has(c) for c in _PARTS) for p in chunk.described
+        is_idle(p) or _stays(p) or p.has("colour") or (_is_part(p) and not p.has("state"))
+        for p in chunk.described
     )
+
+
+def _is_part(part: Lexeme) -> bool:
+    return any(part.has(category) for category in _PARTS)
 
 
 def _stays(part: Lexeme) -> bool:
