@@ -35,7 +35,11 @@ def _text(clause: Clause, quote: Chunk) -> list[Operation] | None:
         labels.append(more)
     parts = [part for chunk in labels for part in chunk.described]
     parts += [part for chunk in labels if chunk.of for part in colour_in(chunk.of)]
-    where = _placed(clause, parts)
+    spots = [chunk for chunk in clause.left if _is_spot(chunk)]
+    parts += [p for chunk in spots for p in chunk.described if p.has("colour") or p.has("size")]
+    within = [part.value("place") for part in parts if part.has("place")]
+    parts = [part for part in parts if not part.has("place")]
+    where = _placed(clause, within)
     if where is None:
         return None
     while (
@@ -98,12 +102,11 @@ def _is_placed(clause: Clause) -> bool:
     return any(map(_is_spot, others)) and all(_is_spot(c) or colour_in(c) or _is_size(c) for c in others)
 
 
-def _placed(clause: Clause, sizes: list[Lexeme]) -> Place | None:
-    """Where the text goes; None for places that it cannot go to. Sizes told with the place are added."""
-    found: list[str] = []
+def _placed(clause: Clause, within: Sequence[str] = ()) -> Place | None:
+    """Where the text goes; None for places that it cannot go to."""
+    found = list(within)
     while (spot := clause.take(_is_spot)) is not None:
         found += [part.value("place") for part in (spot.lexeme, *spot.described) if part.has("place")]
-        sizes += [part for part in spot.described if part.has("size")]
     clause.take(lambda c: is_noun("corner")(c) and not c.described)
     found += (
         ["top"]
@@ -127,4 +130,6 @@ def _is_spot(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not (chunk.has("place") or (chunk.has("noun", "corner") and chunk.described)):
         return False
     within = chunk.of is None or is_whole(chunk.of) or _is_spot(chunk.of)
-    return within and all(part.has("place") or is_idle(part) for part in chunk.described)
+    return within and all(
+        part.has("place") or part.has("colour") or is_idle(part) for part in chunk.described
+    )

@@ -6,28 +6,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import NotUnderstood, Operation, Plan
+from officina.engines.collage.plan import Mention, NotUnderstood, Operation, Plan, Sticker
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
 from officina.engines.collage.prompt.clause import (
     Copies,
     Meaning,
+    Only,
+    Outlined,
     Role,
     Shows,
     Taken,
     Wish,
     colours,
+    is_place,
+    is_thing,
     is_whole,
+    mention,
 )
 from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.talk import Talk
 from officina.engines.collage.prompt.words import Token
+from officina.engines.collage.things import thing
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
+_LEAST_COPIES = 2
+"""Variations that are all that is asked for: the same picture in other moods."""
 _TELLING_WORDS = 40
 """Of a longer prompt, as many are looked at to quote it in its refusal."""
 
@@ -104,11 +112,17 @@ class Reading:
         before: Lexeme | None = None
         for each in self.lexemes:
             named = before is not None and before.has("thing") and self._capital(each.start)
-            if named and before and not each.known and not nouns and not self._capital(before.start):
+            if named and before and not each.known and self._may_be_called(before, nouns):
                 yield Lexeme({"manner": ("x",)}, each.start, each.end)
             else:
                 yield each
             before = each
+
+    def _may_be_called(self, before: Lexeme, nouns: bool) -> bool:
+        """Whether a word with a capital behind this one is a name; where nouns have one, of who lives."""
+        if nouns:
+            return thing(before.value("thing")).alive and self._capital(before.start)
+        return not self._capital(before.start)
 
     def _capital(self, token: int) -> bool:
         return self.prompt[self.tokens[token].start].isupper()
@@ -134,14 +148,23 @@ class Reading:
 
     def _planned(self, pieces: list[Piece]) -> Plan:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
+        operations = self._referred(meanings)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Only) and not settle.recolours(operations, meaning.thing):
+                raise NotUnderstood((self._quoted(piece),), (), "local")
+            if isinstance(meaning, Outlined):
+                operations = settle.outlined(operations, meaning)
+                if not any(isinstance(each, Sticker) for each in operations):
+                    raise NotUnderstood((self._quoted(piece),))
         roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
-        operations = settle.with_roles(self._referred(meanings), roles)
+        operations = settle.with_roles(operations, roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
-        if not operations:
-            raise reasons.nothing(self.prompt)
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        if not operations and copies < _LEAST_COPIES:
+            raise reasons.nothing(self.prompt)
+        operations = settle.spoken_of(operations, list(self._spoken_of(pieces)))
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
         ignored = [self.quote(part) for part in sorted(idle, key=lambda part: part.start)]
@@ -149,6 +172,15 @@ class Reading:
             self._quoted(p) for p in pieces if p.passed_over or any(isinstance(m, Wish) for m in p.meanings)
         ]
         return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
+
+    def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
+        """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
+        for piece in pieces:
+            if not piece.passed_over:
+                return
+            for chunk in self.chunks[piece.start : piece.end]:
+                if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
+                    yield mention(chunk, self.quote)
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""
@@ -248,6 +280,8 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
+            if chunk.has("verb", "remove_background"):
+                ground = replace(chunk, kind="np", lexeme=replace(chunk.lexeme, senses=_GROUND))
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
             yield replace(chunk, lexeme=named)
@@ -255,6 +289,9 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
         yield chunk
+
+
+_GROUND = {"noun": ("background",)}
 
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:
