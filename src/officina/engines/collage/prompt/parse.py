@@ -31,6 +31,7 @@ from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.talk import Talk
 from officina.engines.collage.prompt.words import Token
+from officina.engines.collage.things import thing
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
@@ -112,11 +113,17 @@ class Reading:
         before: Lexeme | None = None
         for each in self.lexemes:
             named = before is not None and before.has("thing") and self._capital(each.start)
-            if named and before and not each.known and not nouns and not self._capital(before.start):
+            if named and before and not each.known and self._may_be_called(before, nouns):
                 yield Lexeme({"manner": ("x",)}, each.start, each.end)
             else:
                 yield each
             before = each
+
+    def _may_be_called(self, before: Lexeme, nouns: bool) -> bool:
+        """Whether a word with a capital behind this one is a name; where nouns have one, of who lives."""
+        if nouns:
+            return thing(before.value("thing")).alive and self._capital(before.start)
+        return not self._capital(before.start)
 
     def _capital(self, token: int) -> bool:
         return self.prompt[self.tokens[token].start].isupper()
