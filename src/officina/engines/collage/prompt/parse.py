@@ -136,7 +136,16 @@ class Reading:
             self.lexemes,
             frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
             frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
+            frozenset(self._presents()),
         )
+
+    def _presents(self) -> Iterator[int]:
+        """The words that may be a verb of the present, by how they end."""
+        ends = self.language.traits.present
+        for each in self.lexemes:
+            verbal = not each.known or each.senses.keys() == {"verb"}
+            if ends and verbal and self.tokens[each.start].text.endswith(ends):
+                yield each.start
 
     @property
     def work(self) -> int:
