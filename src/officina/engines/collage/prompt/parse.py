@@ -189,7 +189,7 @@ class Reading:
     def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
         """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
         for piece in pieces:
-            if not piece.passed_over:
+            if not piece.passed_over and not any(isinstance(m, Shows) for m in piece.meanings):
                 return
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):

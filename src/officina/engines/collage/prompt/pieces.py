@@ -35,11 +35,11 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.flip: False,
     shapes.rotate: False,
     wishes.roles: True,
+    wishes.shows: False,
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: True,
     shapes.copies: True,
-    wishes.shows: False,
     placing.taken: True,
 }
 """Every way to understand a run of chunks, and whether the run may be a list, with commas and conjunctions.

@@ -133,7 +133,12 @@ class Talk:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
-        bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
+        mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
+        bodily = (
+            word
+            for word in words
+            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
         blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])

@@ -182,9 +182,13 @@ def _matchable(chunk: Chunk) -> bool:
 
 def shows(clause: Clause) -> list[Shows] | None:
     """Image 1 is the girl: which picture shows what."""
-    if clause.verbs - {"show"} or clause.dos or not (clause.be or clause.verbs) or len(clause.left) != 2:
+    if clause.verbs - {"show"} or clause.dos or clause.poses or len(clause.left) != 2:
         return None
     first, second = clause.left
+    if is_thing(first) and is_noun("picture")(second) and second.picture and "in" in second.prep:
+        return [Shows(first.value("thing"), second.picture)] if not first.prep else None
+    if not (clause.be or clause.verbs):
+        return None
     if not (is_noun("picture")(first) and first.picture is not None and is_thing(second)):
         return None
     if second.prep or first.prep or second.picture is not None:
