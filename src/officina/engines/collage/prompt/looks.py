@@ -158,6 +158,8 @@ def attribute(clause: Clause) -> list[Operation] | None:
             clause.left.remove(chunk)
             clause.picture = clause.picture or picture_of(chunk)
             found.append(operation_of(kind, "strong" in chunk.degree, clause.picture))
+    if any(isinstance(each, Enhance) and each.kind == "upscale" for each in found):
+        clause.take(lambda c: looks_of(c) == ["upscale"])  # "aumenta la risoluzione x4"
     return found if found and clause.done else None
 
 

@@ -141,6 +141,10 @@ class Phrases:
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
+        if lexeme.has("det", "all") and lexeme.has("noun", "all") and not self._content(at + 1):
+            return False
+        if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
+            return False
         if lexeme.has("det") and not made.before and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True

@@ -16,6 +16,7 @@ from officina.engines.collage.prompt.clause import (
     is_place,
     is_subject,
     is_thing,
+    is_whole,
     mention,
     picture_of,
     plain,
@@ -159,6 +160,8 @@ def _sided(chunk: Chunk) -> bool:
 
 def _relation(chunk: Chunk) -> Relation | None:
     """How a phrase stands to its subject, by its preposition."""
+    if {"on", "above"} <= set(chunk.prep):  # "sopra" is both
+        return "above" if is_place(chunk) else "on"
     for word in chunk.prep:
         if word == "in_on":
             shape = thing(chunk.value("thing")).shape
@@ -337,7 +340,8 @@ def arrange(clause: Clause) -> list[Operation] | None:
         return _stacked(clause)
     found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
     if found is None:
-        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        clause.take(lambda c: is_whole(c) and "in" in c.prep and c.picture is None)  # "in one picture"
+        beside = clause.does("juxtapose") and clause.left and all(map(_is_picture, clause.left))
         beside = beside and _ascending(clause.left) and (len(clause.left) > 1 or not clause.left[0].picture)
         return [Arrange("row")] if beside else None
     return _laid_out(clause, found)
@@ -349,7 +353,7 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and found.of.described and not _before(found):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
-    meant = [c for c in clause.left if is_noun("picture", "all")(c) or (c.has("pronoun", "it") and not c.prep)]
+    meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
     if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
         return None
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
@@ -366,6 +370,11 @@ def _ascending(pictures: Sequence[Chunk]) -> bool:
     """Whether pictures are named in the order in which they are laid out anyway."""
     numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
     return numbers == sorted(numbers)
+
+
+def _is_picture(chunk: Chunk) -> bool:
+    """A picture, or "them"."""
+    return is_noun("picture")(chunk) or (chunk.has("pronoun", "it") and not chunk.prep)
 
 
 def _before(found: Chunk) -> list[Operation]:
