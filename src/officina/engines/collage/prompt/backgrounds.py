@@ -15,6 +15,7 @@ from officina.engines.collage.plan import (
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
     Clause,
+    Outlined,
     attach_pictures,
     colour_in,
     colours,
@@ -78,8 +79,9 @@ def _removed(clause: Clause) -> list[int | None] | None:
 
 def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
     """Who is before a background: of the man; "tutto quello che c'è dietro | la ragazza"."""
+    hows = {*_OWNING, "on", "in"}
     return clause.take(
-        lambda c: is_subject(c) and (not _OWNING.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
+        lambda c: is_subject(c) and (not hows.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
     )
 
 
@@ -87,6 +89,7 @@ def _cut_out(clause: Clause) -> list[int | None] | None:
     """What stays is what the cut-out finds; a place cannot be cut out."""
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
+    clause.take(lambda c: _is_clear(c) and "with" in c.prep)
     if kept is None:
         return [] if clause.does("cut") and not clause.left and ground is None else None
     while clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c)) is not None:
@@ -337,6 +340,7 @@ def sticker(clause: Clause) -> list[Operation] | None:
         return None
     subject = clause.take(lambda c: is_subject(c) and not is_place(c) and set(c.prep) <= _AROUND)
     edge = clause.take(is_noun("outline"))
+    clause.take(_is_edge)
     named = colours(edge.described) if edge else colours(made.described)
     edge = edge or (made if named else None)
     tint = clause.take(lambda c: len(colour_in(c)) == 1) if edge and not named else None
@@ -350,6 +354,27 @@ def sticker(clause: Clause) -> list[Operation] | None:
     if not named:
         return [Sticker(picture=picture)]
     return [Sticker(rgb(named[0]), clause.words(named[0]), picture)]
+
+
+def outlined(clause: Clause) -> list[Outlined] | None:
+    """A white outline around it: of what the rest of the prompt cuts out."""
+    if not clause.does("add", "put", "give", "make", "show", ""):
+        return None
+    edge = clause.take(is_noun("outline"))
+    if edge is None or (edge.prep and set(edge.prep) != {"with"}):
+        return None
+    named = colours(edge.described) + (colour_in(edge.of) if edge.of else [])
+    clause.take(_is_edge)
+    if len(named) != 1 or not all(is_idle(p) or p.has("colour") for p in edge.described) or not clause.done:
+        return None
+    return [Outlined(rgb(named[0]), clause.words(named[0]))]
+
+
+def _is_edge(chunk: Chunk) -> bool:
+    """Round the edge, around the dog: where an outline is anyway."""
+    if "around" not in chunk.prep or not all(map(is_idle, chunk.described)):
+        return False
+    return is_noun("outline")(chunk) or (is_subject(chunk) and not is_place(chunk))
 
 
 def _sticker_look(chunk: Chunk) -> bool:

@@ -39,7 +39,8 @@ class _Chunker:
     def _next(self, at: int) -> tuple[list[Chunk], int]:
         lexeme = self.phrases.at(at)
         if lexeme.quoted is not None:
-            return [plain_chunk("quote", lexeme)], at + 1
+            led = self.phrases.at(at - 1).senses.get("prep", ())
+            return [replace(plain_chunk("quote", lexeme), prep=led)], at + 1
         if (start := self.phrases.ratio_start(at)) is not None:
             return [self.phrases.ratio(start)], start + 3
         if self.phrases.is_verb(at):
@@ -66,12 +67,16 @@ class _Chunker:
                 return [plain_chunk(kind, lexeme)], at + 1
         if lexeme.has("det", "definite") and self.phrases.is_verb(at + 1) and not lexeme.has("relative"):
             return [plain_chunk("np", Lexeme({"pronoun": ("it",)}, lexeme.start, lexeme.end))], at + 1
-        if lexeme.has("prep") and self.phrases.is_verb(at + 1):
+        if lexeme.has("prep") and (self.phrases.is_verb(at + 1) or self._led(at)):
             return [], at + 1
         if any(lexeme.has(category) for category in (*_DROPPED, "manner", "degree")):
             self.adverbs += [lexeme] if lexeme.has("manner") else []
             return [], at + 1
         return [replace(plain_chunk("unknown", lexeme), prep=lexeme.senses.get("prep", ()))], at + 1
+
+    def _led(self, at: int) -> bool:
+        """ "A poster with 'SALE' on it": the preposition before a quoted text."""
+        return self.phrases.at(at).has("prep", "with") and self.phrases.at(at + 1).quoted is not None
 
     def _verb(self, at: int) -> tuple[list[Chunk], int]:
         """A verb, and the pronoun that is written onto it or joined to it."""

@@ -56,7 +56,22 @@ class Role:
     picture: int
 
 
-Meaning = Operation | Wish | Copies | Shows | Taken | Role
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """An outline around what is cut out elsewhere in the prompt: that makes a sticker of it."""
+
+    colour: Colour
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """ "Only the cup": that nothing else has its colour changed."""
+
+    thing: str
+
+
+Meaning = Operation | Wish | Copies | Shows | Taken | Role | Outlined | Only
 Test = Callable[[Chunk], bool]
 
 

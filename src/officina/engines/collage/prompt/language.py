@@ -268,8 +268,7 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 
 def _language(data: Mapping[str, Any]) -> Language:
-    given = data.get("traits", {})
-    traits = Traits(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+    traits = _traits(data.get("traits", {}))
     spelling = {
         _key(word, traits, {}): _key(spelled, traits, {})
         for word, spelled in data.get("spelling", {}).items()
@@ -307,6 +306,12 @@ def _language(data: Mapping[str, Any]) -> Language:
         words=frozenset(word for phrase in (*phrases, *spelling, *_tails(parted)) for word in phrase),
         heads=_heads(phrases, traits, rules),
     )
+
+
+def _traits(given: Mapping[str, Any]) -> Traits:
+    """How the language builds its phrases; lists are tuples."""
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    return Traits(**values)
 
 
 def _add(

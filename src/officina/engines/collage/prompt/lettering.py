@@ -35,7 +35,11 @@ def _text(clause: Clause, quote: Chunk) -> list[Operation] | None:
         labels.append(more)
     parts = [part for chunk in labels for part in chunk.described]
     parts += [part for chunk in labels if chunk.of for part in colour_in(chunk.of)]
-    where = _placed(clause)
+    spots = [chunk for chunk in clause.left if _is_spot(chunk)]
+    parts += [part for chunk in spots for part in colours(chunk.described)]
+    within = [part.value("place") for part in parts if part.has("place")]
+    parts = [part for part in parts if not part.has("place")]
+    where = _placed(clause, within)
     if where is None:
         return None
     while (
@@ -98,9 +102,9 @@ def _is_placed(clause: Clause) -> bool:
     return any(map(_is_spot, others)) and all(_is_spot(c) or colour_in(c) or _is_size(c) for c in others)
 
 
-def _placed(clause: Clause) -> Place | None:
+def _placed(clause: Clause, within: Sequence[str] = ()) -> Place | None:
     """Where the text goes; None for places that it cannot go to."""
-    found: list[str] = []
+    found = list(within)
     while (spot := clause.take(_is_spot)) is not None:
         found += [
             part.value("place") for part in (*spot.before, spot.lexeme, *spot.after) if part.has("place")
@@ -128,4 +132,6 @@ def _is_spot(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not (chunk.has("place") or (chunk.has("noun", "corner") and chunk.described)):
         return False
     within = chunk.of is None or is_whole(chunk.of) or _is_spot(chunk.of)
-    return within and all(part.has("place") or is_idle(part) for part in chunk.described)
+    return within and all(
+        part.has("place") or part.has("colour") or is_idle(part) for part in chunk.described
+    )

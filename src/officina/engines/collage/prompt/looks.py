@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -57,6 +57,7 @@ ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "re
 """What there can be more or less of."""
 _MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
 _WHERE = frozenset({"on", "in", "in_on", "above", "around"})
+_PRINTS = ("black_and_white", "sepia", "faded_film")
 _ASPECTS = ("effect", "picture", "aspect", "one", "all")
 
 
@@ -88,6 +89,8 @@ def look(clause: Clause) -> list[Operation] | None:
             found += [(kind, "strong" in chunk.degree) for kind in looks]
     if any(kind in TIMES for kind, _ in found):
         clause.take(_is_daytime)
+    if found and _portrays(clause, found):
+        clause.take(_is_portrayed)
     if found and all(kind in WEATHER for kind, _ in found):
         falls = "snow" not in dict(found) or not clause.does("put", "add")
         while falls and clause.take(_is_under) is not None:
@@ -100,6 +103,20 @@ def look(clause: Clause) -> list[Operation] | None:
 def _is_under(chunk: Chunk) -> bool:
     """On the village, over the lake: where weather is; all of the picture has it."""
     return not _WHERE.isdisjoint(chunk.prep) and is_thing(chunk) and plain(chunk) and chunk.count is None
+
+
+def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
+    """ "My dog as a sketch" is all of the picture, drawn; "make the dog brighter" is not."""
+    if any(c.has("look") and c.determiner in ("definite", "possessive") for c in clause.chunks):
+        return False  # "the cat in the sketch" is one that is there
+    drawn = all(kind in STYLES for kind, _ in found) and not clause.does("put", "add", "make")
+    return drawn or (clause.does("") and all(kind in _PRINTS for kind, _ in found))
+
+
+def _is_portrayed(chunk: Chunk) -> bool:
+    told = {chunk.determiner, chunk.of.determiner if chunk.of else ""}
+    known = bool(told & {"definite", "possessive"})
+    return is_thing(chunk) and known and not chunk.prep and plain(chunk) and chunk.count is None
 
 
 def _tells(clause: Clause) -> bool:
@@ -225,7 +242,9 @@ def _is_there(chunk: Chunk) -> bool:
 def _is_scene(chunk: Chunk) -> bool:
     """In the snow, on the sunset: a place to stand, not a look."""
     return (
-        chunk.has("thing") and bool(chunk.prep) and not set(chunk.prep) & {"at", "with", "to", "as", "into"}
+        chunk.has("thing")
+        and bool(chunk.prep)
+        and not set(chunk.prep) & {"at", "with", "to", "as", "into", "like"}
     )
 
 

@@ -6,20 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import Arrange, NotUnderstood, Operation, Plan
+from officina.engines.collage.plan import Arrange, Mention, NotUnderstood, Operation, Plan, Sticker
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
 from officina.engines.collage.prompt.clause import (
     Copies,
     Meaning,
+    Only,
+    Outlined,
     Role,
     Shows,
     Taken,
     Wish,
     colours,
     is_noun,
+    is_place,
+    is_thing,
     is_whole,
+    mention,
 )
 from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
@@ -29,6 +34,8 @@ from officina.engines.collage.prompt.words import Token
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
+_LEAST_COPIES = 2
+"""Variations that are all that is asked for: the same picture in other moods."""
 _TELLING_WORDS = 40
 """Of a longer prompt, as many are looked at to quote it in its refusal."""
 
@@ -135,17 +142,26 @@ class Reading:
 
     def _planned(self, pieces: list[Piece]) -> Plan:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
+        operations = self._referred(meanings)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Only) and not settle.recolours(operations, meaning.thing):
+                raise NotUnderstood((self._quoted(piece),), (), "local")
+            if isinstance(meaning, Outlined):
+                operations = settle.outlined(operations, meaning)
+                if not any(isinstance(each, Sticker) for each in operations):
+                    raise NotUnderstood((self._quoted(piece),))
         roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
-        operations = settle.with_roles(self._referred(meanings), roles)
+        operations = settle.with_roles(operations, roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
-        if not operations:
-            raise reasons.nothing(self.prompt)
         for meaning, piece in meanings:
-            if isinstance(meaning, Arrange) and meaning is not operations[0] and self._points_back(piece):
+            if isinstance(meaning, Arrange) and meaning not in operations[:1] and self._points_back(piece):
                 raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        if not operations and copies < _LEAST_COPIES:
+            raise reasons.nothing(self.prompt)
+        operations = settle.spoken_of(operations, list(self._spoken_of(pieces)))
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
         ignored = [self.quote(part) for part in sorted(idle, key=lambda part: part.start)]
@@ -158,6 +174,15 @@ class Reading:
         """ "Make both black and white and put them side by side": "them" are not the pictures as they came."""
         inside = self.chunks[piece.start : piece.end]
         return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
+
+    def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
+        """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
+        for piece in pieces:
+            if not piece.passed_over:
+                return
+            for chunk in self.chunks[piece.start : piece.end]:
+                if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
+                    yield mention(chunk, self.quote)
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""
@@ -259,6 +284,8 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
+            if chunk.has("verb", "remove_background"):
+                ground = replace(chunk, kind="np", lexeme=replace(chunk.lexeme, senses=_GROUND))
         if chunk.kind == "np" and spoken is not None and chunk.has("noun", "in_its_place"):
             named = Lexeme(spoken.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
             yield replace(chunk, lexeme=named, prep=("in_place",))
@@ -272,6 +299,9 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
             told = verb if ground else told
             spoken = ground or (spoken if chunk.prep or verb is not told else None)
         yield chunk
+
+
+_GROUND = {"noun": ("background",)}
 
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:

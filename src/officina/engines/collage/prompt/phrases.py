@@ -197,6 +197,8 @@ class Phrases:
     def _pronoun_here(self, at: int) -> bool:
         """ "Her" is an article before a noun and a pronoun elsewhere."""
         after = self.at(at + 1)
+        if any(self.at(place).has("unchanged") for place in (at + 1, at + 2)):
+            return self.at(at).has("pronoun")  # "keep her exactly as she is"
         counted = after.has("ordinal") or after.has("number")
         return self.at(at).has("pronoun") and not counted and not self._content(at + 1)
 
@@ -227,7 +229,8 @@ class Phrases:
         after = self.at(at + 1)
         if self.is_verb(at + 1) or any(after.has(category) for category in ("conj", "prep", "be")):
             return False
-        if after.has("noun", "on_it", "in_it"):
+        numbered = self.at(at).has("noun", "picture") and after.has("number")
+        if numbered or after.has("noun", "on_it", "in_it"):
             return False
         pure = after.any_of(NOUNS) and not after.any_of(ADJECTIVES)
         if pure and not after.has("pronoun"):

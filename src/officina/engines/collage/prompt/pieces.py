@@ -17,9 +17,11 @@ Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
     wishes.ignore: True,
+    wishes.only: False,
     wishes.quality: True,
     backgrounds.sticker: True,
     backgrounds.remove_background: True,
+    backgrounds.outlined: False,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
     backgrounds.replace_background: False,
@@ -91,12 +93,14 @@ class Pieces:
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
                 yield from self._understood(at, end, after)
         yield from self._purpose(at)
+        if after == "boundary":
+            yield from self._header(at)
         yield from self._talked(at, after)
 
     def _talked(self, at: int, after: After) -> Iterator[Piece]:
         """ "I run a bakery": a statement that asks for nothing."""
         start = self.chunks[at].start
-        if after != "boundary":
+        if after != "boundary" and not self.talk.speaks(start):
             return
         self.steps += 1
         for token in self.talk.ends(start):
@@ -149,6 +153,7 @@ class Pieces:
                 after == "scene"
                 and verbless
                 and not all(isinstance(m, (Wish, *settle.LOOKS)) for m in meanings)
+                and not (run[0].kind == "quote" and run[0].prep)
             ):
                 continue
             yield Piece(at, end, tuple(meanings), tuple(_ignored(run, meanings)))
@@ -172,7 +177,7 @@ class Pieces:
             return
         if not verbal and wishes.no_background(parts):
             yield Piece(at, end, (RemoveBackground(picture_of(parts[0])),))
-        elif verbal or all(map(wishes.absent, parts)):
+        elif verbal or all(map(wishes.absent, parts)) or all(map(wishes.elsewhere, parts)):
             yield Piece(at, end, (wishes.forbidden(parts, self._denied_operations(parts)),))
 
     def _splits(self, inside: Sequence[Chunk], first: int) -> bool:
@@ -231,21 +236,63 @@ class Pieces:
         yield Piece(at, end, passed_over=True)
 
     def _purpose(self, at: int) -> Iterator[Piece]:
-        """ "For my website": what it is for changes nothing."""
-        if "for" not in self.chunks[at].prep:
+        """ "For my website", "for the summer sale", "like the photos of my mother": that changes nothing."""
+        first = self.chunks[at]
+        compared = "like" in first.prep and first.has("noun", "picture", "one") and not first.described
+        if "for" not in first.prep and not compared:
             return
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
+            if not compared and not _aims(chunk):
+                return
             if (
-                chunk.kind not in ("np", "unknown")
-                or chunk.has("look")
+                chunk.has("look")
                 or chunk.has("colour")
                 or picture_of(chunk)
+                or chunk.kind in ("not", "quote")
             ):
                 return
             end += 1
         yield Piece(at, end, passed_over=True)
+
+    def _header(self, at: int) -> Iterator[Piece]:
+        """ "Product shot:", "Phone wallpaper (9:16)": what the picture is to be used as."""
+        end = at
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            if not _heads(self.chunks[end]):
+                return
+            end += 1
+        if end + 1 >= len(self.chunks) or self.chunks[end].kind != "mark":
+            return
+        titled = self.chunks[end].lexeme.mark == ":"
+        picture = self.chunks[end - 1].has("noun", "picture") and self.chunks[end].lexeme.mark in "(,.-–—\n"
+        if titled or (picture and at + 1 == end):
+            yield Piece(at, end, passed_over=True, talk=True)
+
+
+_AIMS = ("season", "style", "view", "local")
+
+
+def _aims(chunk: Chunk) -> bool:
+    """What something may be for: things, names, and the summer of a summer sale."""
+    return chunk.kind in ("np", "unknown") or (chunk.kind == "guard" and chunk.value("guard") in _AIMS)
+
+
+_SAYING = frozenset(
+    {"look", "colour", "part", "garment", "thing", "layout", "axis", "attribute", "guard", "place", "pronoun"}
+)
+
+
+def _heads(chunk: Chunk) -> bool:
+    """A part of a title that asks for nothing."""
+    if chunk.kind not in ("np", "unknown") or chunk.of is not None or chunk.picture or chunk.prep:
+        return False
+    picture = chunk.has("noun", "picture")  # "phone wallpaper" is one for a phone
+    parts = [part for part in chunk.described if not (picture and part.has("thing"))]
+    return not any(part.any_of(_SAYING) for part in (chunk.lexeme, *parts)) and not chunk.has(
+        "noun", "background", "text", "sticker", "outline", "gradient", "duotone", "copies", "letters", "blur"
+    )
 
 
 def _lists(chunk: Chunk) -> bool:

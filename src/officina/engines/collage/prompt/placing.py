@@ -75,7 +75,8 @@ class _Cast:
 
 def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
-    if not clause.does(*_PLACING) or clause.does("cut", "remove"):
+    dropped = clause.does("remove") and not clause.does("put")  # "drop the cat on the sofa" places it
+    if not clause.does(*_PLACING) or clause.does("cut") or dropped:
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
@@ -105,7 +106,7 @@ def _in_order(chunk: Chunk) -> bool:
     return (
         chunk.kind == "np"
         and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
-        and not chunk.described
+        and all(map(is_idle, chunk.described))
     )
 
 
@@ -363,6 +364,7 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     for chunk in numbered:
         clause.left.remove(chunk)
     clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
+    clause.take(lambda c: c.kind == "np" and _layout(c) == _layout(found) and _all_idle(c) and not c.of)
     return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
 
 

@@ -107,8 +107,7 @@ def _by_verb(run: Sequence[Chunk]) -> str:
 
 
 def _of_bodies(wish: _Wish) -> bool:
-    named = any(c.has("part") and not c.has("noun") and not c.has("attribute") for c in wish.phrases)
-    return named and bool(wish.verbs)
+    return any(c.has("part") and not c.has("noun") and not c.has("attribute") for c in wish.phrases)
 
 
 def _of_text(wish: _Wish) -> bool:

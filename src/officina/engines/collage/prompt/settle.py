@@ -24,7 +24,8 @@ from officina.engines.collage.plan import (
     Tone,
     Weather,
 )
-from officina.engines.collage.prompt.clause import Wish
+from officina.engines.collage.prompt.clause import Outlined, Wish
+from officina.engines.collage.things import thing
 
 LOOKS = (BlackAndWhite, Tone, Stylise, Weather, TimeOfDay, Enhance)
 _GROUND = (RemoveBackground, ReplaceBackground, BlurBackground, Sticker)
@@ -44,6 +45,37 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             continue
         kept.append(operation)
     return tuple(dict.fromkeys(_before_it(kept)))
+
+
+def recolours(operations: Sequence[Operation], name: str) -> bool:
+    """Whether that thing gets another colour."""
+    return any(isinstance(each, Recolour) and each.target.thing == name for each in operations)
+
+
+def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:
+    """What is cut out gets its outline: that is a sticker."""
+    return [
+        Sticker(outline.colour, outline.name, each.picture)
+        if isinstance(each, RemoveBackground | Sticker)
+        else each
+        for each in operations
+    ]
+
+
+def spoken_of(operations: Sequence[Operation], told: Sequence[Mention]) -> list[Operation]:
+    """ "My dog Rex … put him there": a pronoun means what was talked of, if that was one."""
+    if len({each.thing for each in told}) != 1:
+        return list(operations)
+    return [
+        replace(each, subjects=(told[0],))
+        if isinstance(each, Compose) and len(each.subjects) == 1 and _is_pronoun(each.subjects[0])
+        else each
+        for each in operations
+    ]
+
+
+def _is_pronoun(mention: Mention) -> bool:
+    return not mention.word and mention.picture is None and mention.thing in ("person", "subject")
 
 
 def with_roles(operations: Sequence[Operation], roles: Mapping[str, int]) -> list[Operation]:
@@ -85,6 +117,14 @@ def _thing_or_picture(mention: Mention) -> Mention:
     return Mention(picture=mention.picture) if mention.thing == "scene" and mention.picture else mention
 
 
+def _again(operation: Operation, before: Operation | None) -> bool:
+    """ "Put the boat on the lake so that it rests in the water": the same placing, told again."""
+    if not (isinstance(operation, Compose) and isinstance(before, Compose)):
+        return False
+    around = thing(operation.target.thing).shape == "place" and operation.target.picture is None
+    return len(operation.subjects) == 1 and _is_pronoun(operation.subjects[0]) and around
+
+
 def _before_it(operations: Sequence[Operation]) -> list[Operation]:
     """ "Use picture 1 as the background and put the man of picture 2 in front of it" is placing."""
     kept: list[Operation] = []
@@ -98,7 +138,7 @@ def _before_it(operations: Sequence[Operation]) -> list[Operation]:
             and operation.target == Mention("", "subject")
         ):
             kept[-1] = replace(operation, relation="into", target=ground.scene)
-        else:
+        elif not _again(operation, ground):
             kept.append(operation)
     return kept
 

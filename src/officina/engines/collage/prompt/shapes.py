@@ -228,9 +228,9 @@ def _described_axis(clause: Clause) -> str:
 
 def rotate(clause: Clause) -> list[Operation] | None:
     """Turn by degrees; to the left or right, a quarter turn."""
-    if not clause.does("rotate", "turn"):
-        return None
     angle = clause.take(lambda c: c.kind == "np" and c.has("noun", "degrees"))
+    if not (clause.does("rotate", "turn") or (angle is not None and clause.does("give", ""))):
+        return None
     way = clause.take(
         lambda c: (
             c.kind == "np"

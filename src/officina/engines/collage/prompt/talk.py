@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from officina.engines.collage.prompt.language import Lexeme
+from officina.engines.collage.things import thing
 
 _MOST_WORDS = 40
 _SUBJECT_WORDS = 7
@@ -18,6 +19,9 @@ _TOLD = _GENERAL | {"fact"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
+_SHOWN = frozenset({"thing", "part", "garment", "noun", "guard"})
+"""What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
+_WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
@@ -45,6 +49,11 @@ class Talk:
                 return list(self._onwards(end))
         return []
 
+    def speaks(self, token: int) -> bool:
+        """Whether the speaker begins a statement here, with or without a mark before it."""
+        at = self._places.get(token)
+        return at is not None and self.lexemes[at].has("fact", "self")
+
     @cached_property
     def _places(self) -> dict[int, int]:
         return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
@@ -54,6 +63,8 @@ class Talk:
 
     def _beginning(self, at: int) -> int:
         """Words that were left out as fillers belong to the clause as well."""
+        if self.lexemes[at].has("fact", "self"):
+            return at
         while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj")):
             at -= 1
         return at
@@ -107,6 +118,8 @@ class Talk:
         first = words[0]
         if first.has("det") or first.has("pronoun"):
             return not any(word.has("conj") for word in words)
+        if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
+            return True
         named = any(word.start in self.names for word in words)
         return named and all(word.start in self.names or word.has("thing") for word in words)
 
@@ -115,17 +128,35 @@ class Talk:
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or verb.start in self.past
         bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
-        if any(not self._is_passable(word, past) for word in words if word.any_of(_ASKING)) or any(bodily):
+        alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
+        purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
+        blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
+        asking = [
+            word
+            for word in words
+            if word.any_of(_ASKING)
+            and not (alone and word.has("wanting"))
+            and not (blind and word.has("not") and not word.has("wanting"))
+        ]
+        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily):
             return False
-        if not past and any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in words[at:]):
+        ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
+        ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
+        if not (past or alone) and any(
+            word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
+        ):
             return False
         if words[0].has("fact", "self"):
             return True
-        if _of_somebody(words[:at]) and (verb.has("be") or verb.has("fact", "having")) and not past:
+        if (
+            _of_somebody(words[:at], words[at:])
+            and (verb.has("be", "plain") or verb.has("fact", "having"))
+            and not past
+        ):
             return at + 1 < len(words) and words[at + 1].has("det", "possessive")
         if reasoned or past:
             return True
-        return not any(word.has("colour") or word.hex or word.has("pose") for word in words)
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
@@ -163,8 +194,10 @@ def _is_apposed(words: Sequence[Lexeme]) -> bool:
     )
 
 
-def _of_somebody(subject: Sequence[Lexeme]) -> bool:
-    """A thing or a person that a picture may show: what is told of it may be a wish."""
-    return any(
-        (word.has("thing") and not word.any_of(_GENERAL)) or word.has("pronoun", "person") for word in subject
-    )
+def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
+    """A thing or a person that a picture may show, of which a wish may be told; "the sky is dull" is none."""
+    shown = [word for word in subject if word.has("thing") and not word.any_of(_GENERAL)]
+    around = all(thing(word.value("thing")).shape == "place" for word in shown)
+    if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
+        return False
+    return bool(shown) or any(word.has("pronoun", "person") for word in subject)

@@ -9,11 +9,13 @@ from officina.engines.collage.plan import Operation
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
     Clause,
+    Only,
     Role,
     Shows,
     Wish,
     is_idle,
     is_noun,
+    is_subject,
     is_thing,
     is_whole,
     picture_of,
@@ -47,6 +49,15 @@ def ignore(clause: Clause) -> list[Wish] | None:
     """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
     named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
     return [Wish()] if named else None
+
+
+def only(clause: Clause) -> list[Only] | None:
+    """Only the cup: what is recoloured elsewhere in the prompt, and nothing else."""
+    if len(clause.chunks) != 1 or not clause.left:
+        return None
+    chunk = clause.left[0]
+    named = is_thing(chunk) and "only" in chunk.degree and not chunk.described and not chunk.prep
+    return [Only(chunk.value("thing"))] if named else None
 
 
 def _keepable(chunk: Chunk) -> bool:
@@ -205,7 +216,7 @@ def denied(parts: Sequence[Chunk]) -> bool:
     """Whether a denied phrase may simply stay undone: "no text", "don't change her hair"."""
     verbal = any(part.kind == "verb" for part in parts)
     kinds = ("np", "guard", "verb", "be", "pose", "quote", "ratio", *(("unknown",) if verbal else ()))
-    return all(part.kind in kinds for part in parts)
+    return all(part.kind in kinds or part.has("absent") for part in parts)
 
 
 def forbidden(parts: Sequence[Chunk], operations: tuple[Operation, ...]) -> Wish:
@@ -223,16 +234,26 @@ def no_background(parts: Sequence[Chunk]) -> bool:
 
 def absent(chunk: Chunk) -> bool:
     """What there is none of unless it is made: text, borders, distortion."""
-    return chunk.kind == "guard" or (
-        chunk.kind == "np"
-        and (
-            (is_whole(chunk) and not _WHERE.isdisjoint(chunk.prep))
-            or chunk.has("noun", "on_it", "in_it")
-            or chunk.has("absent")
-            or chunk.has("noun", "text", "letters", "blur", "outline")
-            or chunk.has("look")
+    return (
+        chunk.kind == "guard"
+        or chunk.has("absent")
+        or (
+            chunk.kind == "np"
+            and (
+                (is_whole(chunk) and not _WHERE.isdisjoint(chunk.prep))
+                or chunk.has("noun", "on_it", "in_it")
+                or chunk.has("absent")
+                or chunk.has("noun", "text", "letters", "blur", "outline")
+                or chunk.has("look")
+            )
         )
     )
+
+
+def elsewhere(chunk: Chunk) -> bool:
+    """Not beside it: where something is not to go."""
+    where = {"beside", "on", "in", "in_on", "behind", "front", "above", "into", "at", "on_top"}
+    return chunk.kind == "np" and not where.isdisjoint(chunk.prep) and is_subject(chunk)
 
 
 def listed(chunk: Chunk) -> bool:
