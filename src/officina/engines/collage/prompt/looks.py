@@ -175,8 +175,6 @@ def attribute(clause: Clause) -> list[Operation] | None:
             clause.left.remove(chunk)
             clause.picture = clause.picture or picture_of(chunk)
             found.append(operation_of(kind, "strong" in chunk.degree, clause.picture))
-    if any(isinstance(each, Enhance) and each.kind == "upscale" for each in found):
-        clause.take(lambda c: looks_of(c) == ["upscale"])  # "aumenta la risoluzione x4"
     return found if found and clause.done else None
 
 
@@ -204,7 +202,8 @@ def _is_attribute(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not chunk.has("attribute"):
         return False
     whole = chunk.of is None or is_whole(chunk.of)
-    return whole and all(is_idle(part) and not part.has("look") for part in chunk.described)
+    said = [p for p in chunk.described if not (p.has("look", "upscale") and chunk.has("attribute", "resolution"))]
+    return whole and all(is_idle(part) and not part.has("look") for part in said)
 
 
 def looks_of(chunk: Chunk) -> list[str]:

@@ -59,6 +59,8 @@ _USUAL = frozenset(
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
+_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
 WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
 """What would have to be put on somebody."""
 
@@ -89,6 +91,8 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+        cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
         clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
@@ -96,9 +100,14 @@ def compose(clause: Clause) -> list[Operation] | None:
     if cast.relation == "beside" and all(
         c.has("noun", "picture") for c in (*cast.subjects, cast.target) if c
     ):
-        named = [chunk for chunk in (*cast.subjects, cast.target) if chunk]
-        return [Arrange("row")] if cast.side is None and _ascending(named) else None
+        return [Arrange("row")] if cast.side is None else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
+    """Whether they fly: the moon over anything, a bird over a place."""
+    kinds = [chunk.value("thing") for chunk in subjects]
+    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
 
 
 def _in_order(chunk: Chunk) -> bool:
@@ -161,8 +170,6 @@ def _sided(chunk: Chunk) -> bool:
 
 def _relation(chunk: Chunk) -> Relation | None:
     """How a phrase stands to its subject, by its preposition."""
-    if {"on", "above"} <= set(chunk.prep):  # "sopra" is both
-        return "above" if is_place(chunk) else "on"
     for word in chunk.prep:
         if word == "in_on":
             shape = thing(chunk.value("thing")).shape

@@ -44,7 +44,8 @@ _USUAL_RATIOS = frozenset(
 
 def recolour(clause: Clause) -> list[Operation] | None:
     """Make the car blue; change the colour of the sofa to green."""
-    if not clause.does("make", "change", "turn", "recolour", "paint", "give") and clause.be != "should":
+    wanted = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
+    if not wanted and not _shown_in_colour(clause):
         return None
     old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
     found = _coloured_at_once(clause, old) or _coloured_apart(clause)
@@ -56,6 +57,15 @@ def recolour(clause: Clause) -> list[Operation] | None:
             mention(target, clause.words), rgb(tint), clause.words(tint), picture_of(target) or clause.picture
         )
     ]
+
+
+def _shown_in_colour(clause: Clause) -> bool:
+    """ "The truck in sky blue": the one thing that is there, and "in" a colour."""
+    if not clause.does("") or clause.be or clause.poses or len(clause.left) != 2:
+        return False
+    named, tint = clause.left
+    there = named.kind == "np" and named.determiner in ("definite", "possessive") and not named.prep
+    return there and bool(colour_in(tint)) and not {"in", "in_on"}.isdisjoint(tint.prep)
 
 
 def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:

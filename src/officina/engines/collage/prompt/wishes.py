@@ -63,7 +63,7 @@ def only(clause: Clause) -> list[Only] | None:
 def _keepable(chunk: Chunk) -> bool:
     if chunk.kind in ("guard", "unknown"):
         return True
-    if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+    if chunk.kind != "np" or chunk.has("noun", "copies") or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
         return False
     if (
         not any(chunk.has(category) for category in _PARTS)
@@ -197,7 +197,7 @@ def _role(first: Chunk, second: Chunk) -> Role | None:
     if not (is_noun("picture")(first) and first.picture) or first.prep or second.kind != "np":
         return None
     kind = _role_kind(second)
-    if kind is None or set(second.prep) - {"as", "for", "to", "in_on"} or second.picture:
+    if kind is None or set(second.prep) - {"as", "like", "for", "to", "in_on"} or second.picture:
         return None
     return Role(kind, first.picture)
 
