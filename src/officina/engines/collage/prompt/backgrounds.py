@@ -49,9 +49,23 @@ _SETTING = (
     "cut",
     "",
 )
-_BEHIND = {"on", "in_on", "in", "against", "before", "front", "with", "over", "at", "to", "into", "by", "in_place"}
+_BEHIND = {
+    "on",
+    "in_on",
+    "in",
+    "against",
+    "before",
+    "front",
+    "with",
+    "over",
+    "at",
+    "to",
+    "into",
+    "by",
+    "in_place",
+}
 _AROUND = frozenset({"around", "of", "from", "to", "at"})
-_OWNING = frozenset({"of", "from", "behind", "around", "to"})
+_OWNING = frozenset({"of", "from", "behind", "around", "to", "on", "in"})
 """How one stands to a background who is before it; "togli lo sfondo al cane" takes it from the dog."""
 
 
@@ -64,7 +78,10 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = _transparent(clause)
     if picture is None and clause.does("remove_background"):
         picture = []
-    if picture is None or not clause.done:
+    if picture is None:
+        return None
+    clause.take(lambda c: _is_clear(c) and c.has("state"))
+    if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
 
@@ -238,7 +255,7 @@ def _plain_colour(clause: Clause) -> ReplaceBackground | None:
 
 def _second_colour(clause: Clause) -> ReplaceBackground | None:
     """The colour stands apart: change the background to white; the colour of the background to blue."""
-    ground = clause.take(lambda c: _is_background(c) and plain(c) and not set(c.prep) & {"to", "as"})
+    ground = clause.take(lambda c: _is_background(c) and _uniform(c) and not set(c.prep) & {"to", "as"})
     if ground is None:
         ground = clause.take(_is_colour_of_background) or clause.take(_is_behind)
     tint = take_new_colour(clause)
@@ -246,6 +263,13 @@ def _second_colour(clause: Clause) -> ReplaceBackground | None:
         return None
     named = colour_in(tint)[0]
     return ReplaceBackground(rgb(named), clause.words(named), picture=picture_of(ground) or _subject(clause))
+
+
+def _uniform(chunk: Chunk) -> bool:
+    """The background, perhaps said to be plain."""
+    return all(
+        is_idle(p) or p.has("colour") or p.has("look") or p.has("state", "plain") for p in chunk.described
+    )
 
 
 def _is_behind(chunk: Chunk) -> bool:

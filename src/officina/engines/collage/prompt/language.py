@@ -87,6 +87,10 @@ class Traits:
     """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
     particles: tuple[str, ...] = ()
     """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
+    genitives: tuple[str, ...] = ()
+    """Articles that say whose it is, behind a noun: das Foto meiner Oma."""
+    polite: str = ""
+    """A pronoun behind verbs that only addresses the reader: machen Sie."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
     umlauts: bool = False
@@ -198,6 +202,8 @@ class Language:
         for place in range(at, min(at + _REACH, len(found))):
             if found[place].text in ".!?;\n" and found[place].text:
                 return None
+            if any(tail == other for other, _ in self.parted.get((found[place].text,), ())):
+                return None  # that of a later verb
             end = place + len(tail)
             if tuple(token.text for token in found[place:end]) != tail:
                 continue
@@ -291,6 +297,9 @@ def _language(data: Mapping[str, Any]) -> Language:
                     _add(phrases, phrase, category, value)
     for particle in traits.particles:
         _add(phrases, _key(particle, traits, spelling), "particle", "x")
+    for article in traits.genitives:
+        _add(phrases, _key(article, traits, spelling), "genitive", "x")
+    _add_polite(phrases, parted, traits)
     _add_clitics(phrases, traits)
     _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
@@ -347,6 +356,23 @@ def _conjugate(
                 for name, values in own.items():
                     for value in values:
                         _add(phrases, form, name, value)
+
+
+def _add_polite(
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]],
+    parted: dict[Phrase, list[tuple[Phrase, Senses]]],
+    traits: Traits,
+) -> None:
+    """Verbs with the pronoun that addresses the reader: "machen Sie"."""
+    if not traits.polite:
+        return
+    ending = "en"
+    for (word, *rest), senses in tuple(phrases.items()):
+        if not rest and word.endswith(ending) and ("verb" in senses or "do" in senses):
+            phrases[word, traits.polite] = {name: senses[name] for name in ("verb", "do") if name in senses}
+    for (word, *rest), tails in tuple(parted.items()):
+        if not rest and word.endswith(ending):
+            parted[word, traits.polite] = tails
 
 
 def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:

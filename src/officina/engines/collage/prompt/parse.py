@@ -31,6 +31,7 @@ from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.talk import Talk
 from officina.engines.collage.prompt.words import Token
+from officina.engines.collage.things import thing
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
@@ -112,11 +113,17 @@ class Reading:
         before: Lexeme | None = None
         for each in self.lexemes:
             named = before is not None and before.has("thing") and self._capital(each.start)
-            if named and before and not each.known and not nouns and not self._capital(before.start):
+            if named and before and not each.known and self._may_be_called(before, nouns):
                 yield Lexeme({"manner": ("x",)}, each.start, each.end)
             else:
                 yield each
             before = each
+
+    def _may_be_called(self, before: Lexeme, nouns: bool) -> bool:
+        """Whether a word with a capital behind this one is a name; where nouns have one, of who lives."""
+        if nouns:
+            return thing(before.value("thing")).alive and self._capital(before.start)
+        return not self._capital(before.start)
 
     def _capital(self, token: int) -> bool:
         return self.prompt[self.tokens[token].start].isupper()
@@ -170,11 +177,6 @@ class Reading:
         ]
         return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
 
-    def _points_back(self, piece: Piece) -> bool:
-        """ "Make both black and white and put them side by side": "them" are not the pictures as they came."""
-        inside = self.chunks[piece.start : piece.end]
-        return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
-
     def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
         """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
         for piece in pieces:
@@ -183,6 +185,11 @@ class Reading:
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
                     yield mention(chunk, self.quote)
+
+    def _points_back(self, piece: Piece) -> bool:
+        """ "Make both black and white and put them side by side": "them" are not the pictures that came."""
+        inside = self.chunks[piece.start : piece.end]
+        return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""

@@ -141,11 +141,10 @@ class Phrases:
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
-        if lexeme.has("det", "all") and lexeme.has("noun", "all") and not self._content(at + 1):
-            return False
         if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
             return False
-        if lexeme.has("det") and not made.before and not self._pronoun_here(at):
+        alone = lexeme.has("noun", "all") and not self._content(at + 1)
+        if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
         elif lexeme.has("degree"):
@@ -182,6 +181,8 @@ class Phrases:
     def _named(self, at: int, made: _Made) -> bool:
         """An adjective, the noun itself, or an unknown word between them."""
         lexeme = self.at(at)
+        if lexeme.has("place") and any(part.has("colour") for part in made.before):
+            return False  # "in red at the top"
         noun = lexeme.any_of(NOUNS)
         adjective = lexeme.any_of(ADJECTIVES)
         if noun and not (adjective and self._goes_on(at)) and not self._compounded(at, made):
@@ -272,7 +273,7 @@ class Phrases:
             ahead = self.at(at + 1)
             if self.is_verb(at) or lexeme.any_of(_ENDS):
                 return at
-            if lexeme.has("adverbial") and made.head is not None and made.head.has("thing"):
+            if lexeme.has("adverbial") and made.head is not None and _stands_apart(made.head):
                 return at
             if lexeme.has("degree") and ahead.any_of(ADJECTIVES):
                 made.degree.extend(lexeme.senses["degree"])
@@ -307,16 +308,27 @@ class Phrases:
         while self.at(place).has("prep") and place - at < 2:
             prep = prep or self.at(place).senses["prep"]
             place += 1
+        if self.at(at).has("genitive") and self._content(at + 1):
+            prep = ("of",)
         if "of" not in prep and "from" not in prep:
             return chunk, at
         found = self.noun_phrase(place, governed=True)
         if found is None:
             return chunk, at
         inner = replace(found[0], prep=prep, start=self.at(at).start)
+        if self.at(at).has("genitive") and inner.after:  # "das Foto meiner Oma heller": it is the picture
+            head = next(n for n in range(at, found[1]) if self.at(n).start == inner.lexeme.start)
+            inner = replace(inner, after=(), degree=(), end=inner.lexeme.end)
+            found = inner, head + 1
         inner, end = self.with_of(inner, found[1], depth + 1)
         if not _belongs(chunk, inner, prep):
             return chunk, at
         return replace(chunk, of=inner, end=inner.end), end
+
+
+def _stands_apart(head: Lexeme) -> bool:
+    """Whether "at sunset" behind it is said of the whole picture."""
+    return head.has("thing") or head.has("noun", "copies")
 
 
 def _means(lexeme: Lexeme) -> bool:

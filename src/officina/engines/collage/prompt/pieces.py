@@ -24,7 +24,7 @@ FRAMES: Mapping[Frame, bool] = {
     backgrounds.outlined: False,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
-    backgrounds.replace_background: False,
+    backgrounds.replace_background: True,
     looks.do: False,
     looks.attribute: True,
     shapes.duotone: True,
@@ -37,7 +37,7 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.roles: True,
     placing.arrange: True,
     placing.compose: True,
-    shapes.recolour: False,
+    shapes.recolour: True,
     shapes.copies: True,
     wishes.shows: False,
     placing.taken: True,
@@ -244,6 +244,9 @@ class Pieces:
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
+            if chunk.kind in ("be", "verb") and end > at:  # "für die Chronik möchte ich es heller"
+                yield Piece(at, end, passed_over=True, talk=True)
+                return
             if not compared and not _aims(chunk):
                 return
             if (

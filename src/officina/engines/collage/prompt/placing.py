@@ -358,7 +358,7 @@ def arrange(clause: Clause) -> list[Operation] | None:
 def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and not (found.of.has("noun", "picture", "all") or found.of.has("layout")):
         return None
-    if found.of is not None and found.of.described and not _before(found):
+    if found.of is not None and (found.of.unknown or (found.of.described and not _before(found))):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
     meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]

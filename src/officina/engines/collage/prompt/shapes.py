@@ -44,8 +44,8 @@ _USUAL_RATIOS = frozenset(
 
 def recolour(clause: Clause) -> list[Operation] | None:
     """Make the car blue; change the colour of the sofa to green."""
-    wanted = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
-    if not wanted and not _shown_in_colour(clause):
+    wished = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
+    if not wished and not _in_a_colour(clause):
         return None
     old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
     found = _coloured_at_once(clause, old) or _coloured_apart(clause)
@@ -59,18 +59,20 @@ def recolour(clause: Clause) -> list[Operation] | None:
     ]
 
 
-def _shown_in_colour(clause: Clause) -> bool:
-    """ "The truck in sky blue": the one thing that is there, and "in" a colour."""
-    if not clause.does("") or clause.be or clause.poses or len(clause.left) != 2:
+def _in_a_colour(clause: Clause) -> bool:
+    """ "The car in midnight blue": without a verb it is a wish when it is a certain car."""
+    if not clause.does("") or clause.be or clause.poses or len(clause.left) < 2:
         return False
-    named, tint = clause.left
-    there = named.kind == "np" and named.determiner in ("definite", "possessive") and not named.prep
-    return there and bool(colour_in(tint)) and not {"in", "in_on"}.isdisjoint(tint.prep)
+    target, tint = clause.left[:2]
+    certain = target.determiner in ("definite", "possessive") and not target.prep
+    return certain and not {"in", "in_on"}.isdisjoint(tint.prep) and len(colour_in(tint)) == 1
 
 
 def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:
     """The colour stands behind the thing: the car blue; "put the car blue" where the old colour is told."""
-    if (clause.does("put") and not old) or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
+    if (clause.does("put") and not old) or (
+        clause.does("change") and not clause.does("make", "turn", "paint", "recolour")
+    ):
         return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
@@ -156,7 +158,8 @@ def crop(clause: Clause) -> list[Operation] | None:
         bare = ratio is not None and ratio.ratio in _USUAL_RATIOS and not clause.left
         if not framed or (ratio and not (frame or whole or bare or clause.does("make", "turn", "change"))):
             return None
-        if shape is not None and clause.does("") and frame is None and not _is_format(shape):
+        alone = len(clause.chunks) == 1
+        if shape and clause.does("") and frame is None and not _is_format(shape) and not alone:
             return None
     if (ratio and shape) or (frame and not (ratio or shape)):
         return None
@@ -209,7 +212,9 @@ def flip(clause: Clause) -> list[Operation] | None:
     """Mirror it; flip it vertically; turn it upside down."""
     axis = clause.take(lambda c: c.kind == "np" and c.has("axis") and not c.described)
     mirrored = (
-        clause.take(is_noun("mirror")) if clause.does("make", "add", "apply", "give", "show", "") else None
+        clause.take(is_noun("mirror"))
+        if clause.does("make", "add", "apply", "give", "show", "flip", "")
+        else None
     )
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")

@@ -184,6 +184,15 @@ class Talk:
         return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
 
 
+def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
+    """A thing or a person that a picture may show, of which a wish may be told; "the sky is dull" is none."""
+    shown = [word for word in subject if word.has("thing") and not word.any_of(_GENERAL)]
+    around = all(thing(word.value("thing")).shape == "place" for word in shown)
+    if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
+        return False
+    return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
 def _is_apposed(words: Sequence[Lexeme]) -> bool:
     """ "This is Rex, our dog": who somebody is."""
     return (
@@ -192,12 +201,3 @@ def _is_apposed(words: Sequence[Lexeme]) -> bool:
         and words[-1].has("thing")
         and all(word.has("adjective") for word in words[1:-1])
     )
-
-
-def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
-    """A thing or a person that a picture may show, of which a wish may be told; "the sky is dull" is none."""
-    shown = [word for word in subject if word.has("thing") and not word.any_of(_GENERAL)]
-    around = all(thing(word.value("thing")).shape == "place" for word in shown)
-    if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
-        return False
-    return bool(shown) or any(word.has("pronoun", "person") for word in subject)

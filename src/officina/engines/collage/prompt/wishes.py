@@ -20,6 +20,7 @@ from officina.engines.collage.prompt.clause import (
     is_whole,
     picture_of,
 )
+from officina.engines.collage.prompt.language import Lexeme
 
 _PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
 _KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
@@ -30,19 +31,27 @@ _CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arr
 
 def keep(clause: Clause) -> list[Wish] | None:
     """Keep the face unchanged; the background should stay the same."""
-    stays = clause.be == "should" or clause.does("keep")
-    if not stays or any(clause.verbs - {"keep", "make"}):
+    stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
+    if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
     same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
     for chunk in same:
         clause.left.remove(chunk)
     parts = list(clause.left)
-    marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
+    marked = bool(same) or any(map(_stays, (part for chunk in parts for part in chunk.after)))
     if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
         return None
-    if clause.be == "should" and not clause.does("keep") and not marked:
+    if ((clause.be == "should" and not clause.does("keep")) or clause.does("let")) and not marked:
         return None
     return [Wish(kept_in(parts))]
+
+
+def _rest_unchanged(clause: Clause) -> bool:
+    """ "Ansonsten unverändert": no verb is needed."""
+    if not clause.does("") or len(clause.left) > 2:
+        return False
+    words = [part for chunk in clause.left for part in (chunk.lexeme, *chunk.described)]
+    return any(word.has("noun", "rest") for word in words) and any(word.has("unchanged") for word in words)
 
 
 def ignore(clause: Clause) -> list[Wish] | None:
@@ -76,9 +85,18 @@ def _keepable(chunk: Chunk) -> bool:
     ):
         return False
     return all(
-        is_idle(p) or p.has("unchanged") or p.has("colour") or any(p.has(c) for c in _PARTS)
+        is_idle(p) or _stays(p) or p.has("colour") or (_is_part(p) and not p.has("state"))
         for p in chunk.described
     )
+
+
+def _is_part(part: Lexeme) -> bool:
+    return any(part.has(category) for category in _PARTS)
+
+
+def _stays(part: Lexeme) -> bool:
+    """As it is; and sharp, which it is."""
+    return part.has("unchanged") or part.has("look", "sharpen")
 
 
 def kept_in(parts: Sequence[Chunk]) -> frozenset[str]:
