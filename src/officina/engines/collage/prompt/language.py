@@ -408,7 +408,11 @@ def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
     Such looks and places have no article either.
     """
     for phrase, senses in phrases.items():
-        if len(phrase) > 1 and "prep" in phrases.get(phrase[:1], {}) and ("look" in senses or "place" in senses):
+        if (
+            len(phrase) > 1
+            and "prep" in phrases.get(phrase[:1], {})
+            and ("look" in senses or "place" in senses)
+        ):
             senses["phrasal"] = ("x",)
             if "look" in senses:
                 senses["adverbial"] = ("with",)

@@ -72,7 +72,11 @@ def only(clause: Clause) -> list[Only] | None:
 def _keepable(chunk: Chunk) -> bool:
     if chunk.kind in ("guard", "unknown"):
         return True
-    if chunk.kind != "np" or chunk.has("noun", "copies") or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+    if (
+        chunk.kind != "np"
+        or chunk.has("noun", "copies")
+        or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"})
+    ):
         return False
     if (
         not any(chunk.has(category) for category in _PARTS)
