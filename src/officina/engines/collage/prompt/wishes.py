@@ -207,6 +207,12 @@ def roles(clause: Clause) -> list[Role] | None:
     return [role for role in found if role]
 
 
+def both_roles(clause: Clause) -> list[Role] | None:
+    """Two roles in one clause, before one of them is taken for a background."""
+    found = roles(clause) if len(clause.left) > 2 else None
+    return found if found and len(found) > 1 else None
+
+
 def _lone_role(chunk: Chunk) -> list[Role] | None:
     named = is_noun("picture")(chunk) and chunk.picture is not None and not chunk.described and not chunk.of
     return [Role("only", chunk.picture)] if named and chunk.picture and not chunk.prep else None
