@@ -28,6 +28,9 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
             yield from _arrow(lexeme)
         elif lexeme.mark in ("=", ":") and _names_picture(lexemes, at):
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
+        elif (percent := _percentage(lexemes, at)) is not None:
+            yield from percent
+            at += 1 + (at + 2 < len(lexemes) and _is_percent(lexemes[at + 2]))
         elif bracket:
             yield from bracket
             at = next(n for n in range(at, len(lexemes)) if lexemes[n].mark == ")")
@@ -53,6 +56,21 @@ def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:
     """ "Background → white", "cup → table": it becomes that, or goes there."""
     yield Lexeme({"verb": ("change", "put")}, lexeme.start, lexeme.end)
     yield Lexeme({"prep": ("to", "in_on")}, lexeme.start, lexeme.end)
+
+
+def _percentage(lexemes: Sequence[Lexeme], at: int) -> list[Lexeme] | None:
+    """ "+20% contrast" is more of it; how much more is not told by numbers, so "by 20%" says nothing."""
+    lexeme, after = lexemes[at], lexemes[at + 1] if at + 1 < len(lexemes) else lexemes[at]
+    if after is lexeme or after.digits is None:
+        return None
+    if lexeme.mark in ("+", "-", "−") and (at == 0 or lexemes[at - 1].digits is None):
+        return [Lexeme({"verb": ("up" if lexeme.mark == "+" else "down",)}, lexeme.start, after.end)]
+    ends = at + 2 < len(lexemes) and _is_percent(lexemes[at + 2])
+    return [] if lexeme.has("prep", "by", "of") and ends else None
+
+
+def _is_percent(lexeme: Lexeme) -> bool:
+    return lexeme.mark == "%"
 
 
 def _names_picture(lexemes: Sequence[Lexeme], at: int) -> bool:

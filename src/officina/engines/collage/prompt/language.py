@@ -93,6 +93,8 @@ class Traits:
     """A pronoun behind verbs that only addresses the reader: machen Sie."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
+    present: tuple[str, ...] = ()
+    """What verbs of the present end with that tell of somebody else."""
     umlauts: bool = False
     """Ae, oe and ue may stand for letters with two dots."""
 

@@ -18,7 +18,15 @@ from officina.engines.collage.plan import (
     Weather,
 )
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import Clause, is_idle, is_thing, is_whole, picture_of, plain
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    is_idle,
+    is_place,
+    is_thing,
+    is_whole,
+    picture_of,
+    plain,
+)
 from officina.engines.collage.prompt.language import Lexeme
 
 TONES: tuple[str, ...] = get_args(ToneKind)
@@ -109,7 +117,8 @@ def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
     """ "My dog as a sketch" is all of the picture, drawn; "make the dog brighter" is not."""
     if any(c.has("look") and c.determiner in ("definite", "possessive") for c in clause.chunks):
         return False  # "the cat in the sketch" is one that is there
-    drawn = all(kind in STYLES for kind, _ in found) and not clause.does("put", "add", "make")
+    seen = all(kind in (*TIMES, *WEATHER) for kind, _ in found) and any(map(is_place, clause.left))
+    drawn = seen or all(kind in STYLES for kind, _ in found) and not clause.does("put", "add", "make")
     return drawn or (clause.does("") and all(kind in _PRINTS for kind, _ in found))
 
 
@@ -158,6 +167,8 @@ def do(clause: Clause) -> list[Operation] | None:
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
     clause.take(lambda c: looks_of(replace(c, prep=())) == [clause.dos[0]])  # "ingrandiscila del doppio"
+    if clause.dos[0] in STYLES:
+        clause.take(_is_portrayed)
     degrees = {degree for chunk in clause.left for degree in chunk.degree}
     clause.left = [replace(chunk, degree=()) for chunk in clause.left]  # "assombris un peu l'image"
     strong = "strong" in degrees

@@ -136,7 +136,16 @@ class Reading:
             self.lexemes,
             frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
             frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
+            frozenset(self._presents()),
         )
+
+    def _presents(self) -> Iterator[int]:
+        """The words that may be a verb of the present, by how they end."""
+        ends = self.language.traits.present
+        for each in self.lexemes:
+            verbal = not each.known or each.senses.keys() == {"verb"}
+            if ends and verbal and self.tokens[each.start].text.endswith(ends):
+                yield each.start
 
     @property
     def work(self) -> int:
@@ -180,7 +189,7 @@ class Reading:
     def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
         """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
         for piece in pieces:
-            if not piece.passed_over:
+            if not piece.passed_over and not any(isinstance(m, Shows) for m in piece.meanings):
                 return
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):

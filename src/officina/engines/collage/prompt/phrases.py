@@ -87,7 +87,7 @@ class Phrases:
     def _verb_here(self, at: int) -> bool:
         """Whether a word that can be both stands where verbs do."""
         before = self.at(at - 1)
-        if before.any_of(_BEFORE_NOUNS):
+        if before.any_of(_BEFORE_NOUNS) and not before.has("degree", "only"):
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
@@ -103,7 +103,8 @@ class Phrases:
             before = self.at(at - 1)
             if before.mark or before.has("conj") or before.has("not"):
                 return True
-            if not any(before.has(category) for category in ("filler", "manner")):
+            lone = before.has("degree", "only")  # "just crop it"
+            if not lone and not any(before.has(category) for category in ("filler", "manner")):
                 return False
             at -= 1
         return True
@@ -136,14 +137,17 @@ class Phrases:
 
     def _told_to(self, at: int) -> bool:
         """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
-        return self.at(at).has("pronoun") and not self.at(at - 1).has("verb", "put", "move", "isolate", "cut")
+        before, after = self.at(at - 1), self.at(at + 1)
+        shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
+        return self.at(at).has("pronoun") and not shown
 
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
         if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
             return False
-        alone = lexeme.has("noun", "all") and not self._content(at + 1)
+        counted = self._content(at + 1) or self.at(at + 1).has("number")
+        alone = lexeme.has("noun", "all") and not counted
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True

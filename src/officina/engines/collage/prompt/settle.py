@@ -44,6 +44,7 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
             continue
         kept.append(operation)
+    kept.sort(key=lambda each: each == Arrange("before_after"))  # the after is what all the rest makes
     return tuple(dict.fromkeys(_before_it(kept)))
 
 

@@ -37,6 +37,8 @@ class Talk:
     """Tokens with a capital that are no known words."""
     past: frozenset[int]
     """Tokens that are no known words and end like a past."""
+    present: frozenset[int]
+    """Tokens of verbs and unknown words that end like a present of somebody else's."""
 
     def ends(self, token: int) -> list[int]:
         """The tokens at which talk ends that begins with this one, the nearest first."""
@@ -110,9 +112,13 @@ class Talk:
         if words and words[0].has("fact", "self"):
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
-            if at and (word.has("be", "plain") or word.has("fact") or word.start in self.past):
+            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
                 return at if self._is_subject(words[:at]) else 0
         return 0
+
+    def _tells(self, word: Lexeme, first: Lexeme) -> bool:
+        """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
+        return word.start in self.past or (word.start in self.present and first.has("det", "possessive"))
 
     def _is_subject(self, words: Sequence[Lexeme]) -> bool:
         first = words[0]
@@ -126,8 +132,13 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
-        past = verb.has("fact", "past") or verb.start in self.past
-        bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
+        past = verb.has("fact", "past") or self._tells(verb, words[0])
+        mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
+        bodily = (
+            word
+            for word in words
+            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
         blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
