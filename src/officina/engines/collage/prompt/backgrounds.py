@@ -96,8 +96,9 @@ def _removed(clause: Clause) -> list[int | None] | None:
 
 def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
     """Who is before a background: of the man; "tutto quello che c'è dietro | la ragazza"."""
+    hows = {*_OWNING, "on", "in"}
     return clause.take(
-        lambda c: is_subject(c) and (not _OWNING.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
+        lambda c: is_subject(c) and (not hows.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
     )
 
 

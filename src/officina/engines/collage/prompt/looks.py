@@ -214,7 +214,10 @@ def _is_attribute(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not chunk.has("attribute"):
         return False
     whole = chunk.of is None or is_whole(chunk.of)
-    return whole and all(is_idle(part) and not part.has("look") for part in chunk.described)
+    said = [
+        p for p in chunk.described if not (p.has("look", "upscale") and chunk.has("attribute", "resolution"))
+    ]
+    return whole and all(is_idle(part) and not part.has("look") for part in said)
 
 
 def looks_of(chunk: Chunk) -> list[str]:

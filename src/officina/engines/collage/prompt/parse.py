@@ -172,7 +172,7 @@ class Reading:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
         for meaning, piece in meanings:
-            if isinstance(meaning, Arrange) and meaning is not operations[0] and self._points_back(piece):
+            if isinstance(meaning, Arrange) and meaning not in operations[:1] and self._points_back(piece):
                 raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
         if not operations and copies < _LEAST_COPIES:

@@ -144,6 +144,8 @@ class Phrases:
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
+        if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
+            return False
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):

@@ -19,6 +19,7 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.ignore: True,
     wishes.only: False,
     wishes.quality: True,
+    wishes.both_roles: True,
     backgrounds.sticker: True,
     backgrounds.remove_background: True,
     backgrounds.outlined: False,

@@ -16,6 +16,7 @@ from officina.engines.collage.prompt.clause import (
     is_place,
     is_subject,
     is_thing,
+    is_whole,
     mention,
     picture_of,
     plain,
@@ -58,6 +59,8 @@ _USUAL = frozenset(
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
+_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
 WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
 """What would have to be put on somebody."""
 
@@ -88,6 +91,8 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+        cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
         clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
@@ -95,9 +100,14 @@ def compose(clause: Clause) -> list[Operation] | None:
     if cast.relation == "beside" and all(
         c.has("noun", "picture") for c in (*cast.subjects, cast.target) if c
     ):
-        named = [chunk for chunk in (*cast.subjects, cast.target) if chunk]
-        return [Arrange("row")] if cast.side is None and _ascending(named) else None
+        return [Arrange("row")] if cast.side is None else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
+    """Whether they fly: the moon over anything, a bird over a place."""
+    kinds = [chunk.value("thing") for chunk in subjects]
+    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
 
 
 def _in_order(chunk: Chunk) -> bool:
@@ -338,7 +348,8 @@ def arrange(clause: Clause) -> list[Operation] | None:
         return _stacked(clause)
     found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
     if found is None:
-        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        clause.take(lambda c: is_whole(c) and "in" in c.prep and c.picture is None)  # "in one picture"
+        beside = clause.does("juxtapose") and clause.left and all(map(_is_picture, clause.left))
         beside = beside and _ascending(clause.left) and (len(clause.left) > 1 or not clause.left[0].picture)
         return [Arrange("row")] if beside else None
     return _laid_out(clause, found)
@@ -350,9 +361,7 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and (found.of.unknown or (found.of.described and not _before(found))):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
-    meant = [
-        c for c in clause.left if is_noun("picture", "all")(c) or (c.has("pronoun", "it") and not c.prep)
-    ]
+    meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
     if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
         return None
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
@@ -370,6 +379,11 @@ def _ascending(pictures: Sequence[Chunk]) -> bool:
     """Whether pictures are named in the order in which they are laid out anyway."""
     numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
     return numbers == sorted(numbers)
+
+
+def _is_picture(chunk: Chunk) -> bool:
+    """A picture, or "them"."""
+    return is_noun("picture")(chunk) or (chunk.has("pronoun", "it") and not chunk.prep)
 
 
 def _before(found: Chunk) -> list[Operation]:

@@ -73,7 +73,11 @@ def only(clause: Clause) -> list[Only] | None:
 def _keepable(chunk: Chunk) -> bool:
     if chunk.kind in ("guard", "unknown"):
         return True
-    if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+    if (
+        chunk.kind != "np"
+        or chunk.has("noun", "copies")
+        or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"})
+    ):
         return False
     if (
         not any(chunk.has(category) for category in _PARTS)
@@ -208,6 +212,12 @@ def roles(clause: Clause) -> list[Role] | None:
     return [role for role in found if role]
 
 
+def both_roles(clause: Clause) -> list[Role] | None:
+    """Two roles in one clause, before one of them is taken for a background."""
+    found = roles(clause) if len(clause.left) > 2 else None
+    return found if found and len(found) > 1 else None
+
+
 def _lone_role(chunk: Chunk) -> list[Role] | None:
     named = is_noun("picture")(chunk) and chunk.picture is not None and not chunk.described and not chunk.of
     return [Role("only", chunk.picture)] if named and chunk.picture and not chunk.prep else None
@@ -220,7 +230,7 @@ def _role(first: Chunk, second: Chunk) -> Role | None:
     if not (is_noun("picture")(first) and first.picture) or first.prep or second.kind != "np":
         return None
     kind = _role_kind(second)
-    if kind is None or set(second.prep) - {"as", "for", "to", "in_on"} or second.picture:
+    if kind is None or set(second.prep) - {"as", "like", "for", "to", "in_on"} or second.picture:
         return None
     return Role(kind, first.picture)
 
