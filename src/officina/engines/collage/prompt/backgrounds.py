@@ -81,6 +81,7 @@ def _removed(clause: Clause) -> list[int | None] | None:
 
 def _cut_out(clause: Clause) -> list[int | None] | None:
     """What stays is what the cut-out finds; a place cannot be cut out."""
+    clause.take(lambda c: _is_clear(c) and c.has("state"))
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
     clause.take(lambda c: _is_clear(c) and "with" in c.prep)
