@@ -49,8 +49,23 @@ _SETTING = (
     "cut",
     "",
 )
-_BEHIND = {"on", "in_on", "in", "against", "before", "front", "with", "over", "at", "to", "into", "by"}
-_OWNING = frozenset({"of", "from", "behind", "around", "to"})
+_BEHIND = {
+    "on",
+    "in_on",
+    "in",
+    "against",
+    "before",
+    "front",
+    "with",
+    "over",
+    "at",
+    "to",
+    "into",
+    "by",
+    "in_place",
+}
+_AROUND = frozenset({"around", "of", "from", "to", "at"})
+_OWNING = frozenset({"of", "from", "behind", "around", "to", "on", "in"})
 """How one stands to a background who is before it; "togli lo sfondo al cane" takes it from the dog."""
 
 
@@ -65,7 +80,8 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = []
     if picture is None:
         return None
-    clause.take(lambda c: _is_clear(c) and c.has("state"))
+    while clause.take(lambda c: _is_clear(c) and c.has("state")) is not None:
+        pass
     if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
@@ -75,8 +91,15 @@ def _removed(clause: Clause) -> list[int | None] | None:
     ground = clause.take(lambda c: _is_background(c) and plain(c) and not c.prep)
     if ground is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and not {*_OWNING, "on", "in"}.isdisjoint(c.prep))
+    owner = _owner(clause, ground)
     return [picture_of(ground) or picture_of(owner)]
+
+
+def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
+    """Who is before a background: of the man; "tutto quello che c'è dietro | la ragazza"."""
+    return clause.take(
+        lambda c: is_subject(c) and (not _OWNING.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
+    )
 
 
 def _cut_out(clause: Clause) -> list[int | None] | None:
@@ -133,7 +156,7 @@ def blur_background(clause: Clause) -> list[Operation] | None:
         return None
     if found is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and not _OWNING.isdisjoint(c.prep))
+    owner = _owner(clause, found)
     return [BlurBackground(picture_of(found) or picture_of(owner) or clause.picture)] if clause.done else None
 
 
@@ -293,7 +316,7 @@ def _scene(clause: Clause) -> ReplaceBackground | None:
     """Another picture, or the place that another picture shows."""
     if not clause.does("replace", "change", "use", "put", "make", "turn", "add"):
         return None
-    swap = clause.does("replace", "change", "turn")
+    swap = clause.does("replace", "change", "turn") and not any("in_place" in c.prep for c in clause.left)
     ground = clause.take(lambda c: _is_background(c) and plain(c) and (not c.prep if swap else True))
     if ground is None or (not swap and any(p.has("colour") or p.has("look") for p in ground.described)):
         return None
@@ -303,7 +326,9 @@ def _scene(clause: Clause) -> ReplaceBackground | None:
         subject = _subject(clause)
         return ReplaceBackground(scene=Mention(picture=picture_of(ground)), picture=subject)
     scene = clause.take(lambda c: _is_scene(c) and bool(c.prep) == swap)
-    if scene is None or (ground.prep and not set(ground.prep) & {"as", "for"} and picture_of(scene) is None):
+    if scene is None or (
+        ground.prep and not set(ground.prep) & {"as", "for", "in_place"} and picture_of(scene) is None
+    ):
         return None
     where = _scene_mention(scene, clause)
     owner = clause.take(lambda c: is_subject(c) and bool(c.prep))
@@ -338,7 +363,7 @@ def sticker(clause: Clause) -> list[Operation] | None:
     made = clause.take(lambda c: is_noun("sticker")(c) and plain(c)) or clause.take(_sticker_look)
     if made is None:
         return None
-    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep)
+    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and set(c.prep) <= _AROUND)
     edge = clause.take(is_noun("outline"))
     clause.take(_is_edge)
     named = colours(edge.described) if edge else colours(made.described)

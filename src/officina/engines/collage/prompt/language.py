@@ -91,8 +91,12 @@ class Traits:
     """Articles that say whose it is, behind a noun: das Foto meiner Oma."""
     polite: str = ""
     """A pronoun behind verbs that only addresses the reader: machen Sie."""
+    participle: str = ""
+    """The pattern of participles, which end clauses of the past: hat es quer gespeichert."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
+    present: tuple[str, ...] = ()
+    """What verbs of the present end with that tell of somebody else."""
     umlauts: bool = False
     """Ae, oe and ue may stand for letters with two dots."""
 
@@ -166,7 +170,10 @@ class Language:
     def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
         for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
             senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
-            if senses is not None and not ("ordinal" in senses and _ends_ratio(found, at, length)):
+            ratio = senses is not None and (
+                ("ordinal" in senses and _ends_ratio(found, at, length)) or _begins_ratio(found, at, length)
+            )
+            if senses is not None and not ratio:
                 return Lexeme(senses, at, at + length, joined=found[at].joined)
         text = found[at].text
         if text.isdecimal():
@@ -217,6 +224,12 @@ class Language:
 def _contracted(token: Token, last: str) -> Phrase | None:
     """The dog's: two words."""
     return (token.text[:-2], last) if token.text.endswith(POSSESSIVE) else None
+
+
+def _begins_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "2 x" is the beginning of "2 x 2"."""
+    end = at + length
+    return length > 1 and found[at].text.isdecimal() and end < len(found) and found[end].text.isdecimal()
 
 
 def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:

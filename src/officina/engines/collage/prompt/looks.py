@@ -160,7 +160,9 @@ def do(clause: Clause) -> list[Operation] | None:
         return None
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
-    clause.take(lambda c: looks_of(c) == [clause.dos[0]])  # "agrandis x2" says it twice
+    clause.take(lambda c: looks_of(replace(c, prep=())) == [clause.dos[0]])  # "ingrandiscila del doppio"
+    if clause.dos[0] in STYLES:
+        clause.take(_is_portrayed)
     degrees = {degree for chunk in clause.left for degree in chunk.degree}
     clause.left = [replace(chunk, degree=()) for chunk in clause.left]  # "assombris un peu l'image"
     strong = "strong" in degrees

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import Mention, NotUnderstood, Operation, Plan, Sticker
+from officina.engines.collage.plan import Arrange, Mention, NotUnderstood, Operation, Plan, Sticker
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
@@ -20,6 +21,7 @@ from officina.engines.collage.prompt.clause import (
     Taken,
     Wish,
     colours,
+    is_noun,
     is_place,
     is_thing,
     is_whole,
@@ -135,7 +137,23 @@ class Reading:
             self.lexemes,
             frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
             frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
+            frozenset(self._presents()),
+            frozenset(self._participles()),
         )
+
+    def _participles(self) -> Iterator[int]:
+        pattern = self.language.traits.participle
+        yield from (
+            at.start for at in self.lexemes if pattern and re.fullmatch(pattern, self.tokens[at.start].text)
+        )
+
+    def _presents(self) -> Iterator[int]:
+        """The words that may be a verb of the present, by how they end."""
+        ends = self.language.traits.present
+        for each in self.lexemes:
+            verbal = not each.known or each.senses.keys() == {"verb"}
+            if ends and verbal and self.tokens[each.start].text.endswith(ends):
+                yield each.start
 
     @property
     def work(self) -> int:
@@ -161,6 +179,9 @@ class Reading:
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Arrange) and meaning is not operations[0] and self._points_back(piece):
+                raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
         if not operations and copies < _LEAST_COPIES:
             raise reasons.nothing(self.prompt)
@@ -181,6 +202,11 @@ class Reading:
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
                     yield mention(chunk, self.quote)
+
+    def _points_back(self, piece: Piece) -> bool:
+        """ "Make both black and white and put them side by side": "them" are not the pictures that came."""
+        inside = self.chunks[piece.start : piece.end]
+        return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""
@@ -276,18 +302,26 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     It does behind a clause about nothing but the background, and after verbs that put something in its place.
     """
     ground: Chunk | None = None
+    spoken: Chunk | None = None
+    told: Chunk | None = None  # the verb that it was spoken of with
     verb: Chunk | None = None
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
             if chunk.has("verb", "remove_background"):
                 ground = replace(chunk, kind="np", lexeme=replace(chunk.lexeme, senses=_GROUND))
+        if chunk.kind == "np" and spoken is not None and chunk.has("noun", "in_its_place"):
+            named = Lexeme(spoken.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
+            yield replace(chunk, lexeme=named, prep=("in_place",))
+            continue
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
             yield replace(chunk, lexeme=named)
             continue
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
+            told = verb if ground else told
+            spoken = ground or (spoken if chunk.prep or verb is not told else None)
         yield chunk
 
 

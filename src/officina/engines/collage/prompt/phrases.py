@@ -89,7 +89,7 @@ class Phrases:
         before = self.at(at - 1)
         if self.at(at).has("particle") and self.at(at).has("noun"):  # "rot färben", but "Farben kühler"
             return before.has("colour") and self._clause_ends(at + 1)
-        if before.any_of(_BEFORE_NOUNS):
+        if before.any_of(_BEFORE_NOUNS) and not before.has("degree", "only"):
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
@@ -105,7 +105,8 @@ class Phrases:
             before = self.at(at - 1)
             if before.mark or before.has("conj") or before.has("not"):
                 return True
-            if not any(before.has(category) for category in ("filler", "manner")):
+            lone = before.has("degree", "only")  # "just crop it"
+            if not lone and not any(before.has(category) for category in ("filler", "manner")):
                 return False
             at -= 1
         return True
@@ -143,7 +144,10 @@ class Phrases:
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
-        alone = lexeme.has("noun", "all") and not self._content(at + 1)
+        counted = self._content(at + 1) or self.at(at + 1).has("number")
+        alone = lexeme.has("noun", "all") and not counted
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return False  # another phrase: "für den Gemeindebrief ein Foto"
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True

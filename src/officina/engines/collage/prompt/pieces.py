@@ -38,7 +38,7 @@ FRAMES: Mapping[Frame, bool] = {
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: True,
-    shapes.copies: False,
+    shapes.copies: True,
     wishes.shows: False,
     placing.taken: True,
 }
@@ -177,8 +177,12 @@ class Pieces:
             return
         if not verbal and wishes.no_background(parts):
             yield Piece(at, end, (RemoveBackground(picture_of(parts[0])),))
-        elif verbal or all(map(wishes.absent, parts)) or all(map(wishes.elsewhere, parts)):
+        elif verbal or all(map(wishes.absent, parts)) or self._elsewhere(inside[first], parts):
             yield Piece(at, end, (wishes.forbidden(parts, self._denied_operations(parts)),))
+
+    def _elsewhere(self, denial: Chunk, parts: Sequence[Chunk]) -> bool:
+        """ "Not beside it", "not the wall"; "without the wall" would have to take it away."""
+        return denial.lexeme.has("not", "not") and all(map(wishes.elsewhere, parts))
 
     def _splits(self, inside: Sequence[Chunk], first: int) -> bool:
         """ "Remove it without changing the face": what stands before "without" is a clause of its own."""
@@ -230,6 +234,8 @@ class Pieces:
         while end < len(self.chunks) and self.chunks[end].kind != "mark":
             if self.chunks[end].kind not in ("np", "unknown", "pose", "be", "conj", "context"):
                 return
+            if self.chunks[end].kind == "conj":
+                yield Piece(at, end, passed_over=True)
             end += 1
         yield Piece(at, end, passed_over=True)
 
@@ -242,7 +248,8 @@ class Pieces:
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
-            if chunk.kind in ("be", "verb") and end > at:  # "für die Chronik möchte ich es heller"
+            wish = chunk.kind in ("be", "verb") or (chunk.kind == "np" and not chunk.prep)
+            if not compared and wish and end > at:  # "für die Chronik möchte ich es heller"
                 yield Piece(at, end, passed_over=True, talk=True)
                 return
             if not compared and not _aims(chunk):

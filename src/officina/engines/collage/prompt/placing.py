@@ -95,7 +95,8 @@ def compose(clause: Clause) -> list[Operation] | None:
     if cast.relation == "beside" and all(
         c.has("noun", "picture") for c in (*cast.subjects, cast.target) if c
     ):
-        return [Arrange("row")] if cast.side is None else None
+        named = [chunk for chunk in (*cast.subjects, cast.target) if chunk]
+        return [Arrange("row")] if cast.side is None and _ascending(named) else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
 
 
@@ -174,7 +175,7 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if target is None:
         target = clause.take(lambda c: _relation(c) is not None and is_noun("picture")(c) and plain(c))
         if target is None:
-            target = _other(clause)
+            target = _middle(clause) or _other(clause)
     if target is None:
         return _turned_round(clause, cast)
     cast.target = target
@@ -185,6 +186,14 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if "into" in target.prep and "in" in target.prep and not target.has("thing"):
         cast.relation = "into" if clause.does("put", "add", "move") else "in"
     return True
+
+
+def _middle(clause: Clause) -> Chunk | None:
+    """In the middle of the beach: on it."""
+    found = clause.take(
+        lambda c: c.kind == "np" and c.has("place", "center") and c.of is not None and is_thing(c.of)
+    )
+    return replace(found.of, prep=("in_on",)) if found is not None and found.of is not None else None
 
 
 def _other(clause: Clause) -> Chunk | None:
@@ -330,6 +339,7 @@ def arrange(clause: Clause) -> list[Operation] | None:
     found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
     if found is None:
         beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        beside = beside and _ascending(clause.left) and (len(clause.left) > 1 or not clause.left[0].picture)
         return [Arrange("row")] if beside else None
     return _laid_out(clause, found)
 
@@ -340,14 +350,26 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and (found.of.unknown or (found.of.described and not _before(found))):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
-    if layout in ("row", "column") and not any(map(is_noun("picture"), clause.left)) and not found.of:
+    meant = [
+        c for c in clause.left if is_noun("picture", "all")(c) or (c.has("pronoun", "it") and not c.prep)
+    ]
+    if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
         return None
+    clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
+    if layout == "grid":
+        clause.take(lambda c: c.kind == "ratio" and c.ratio[0] == c.ratio[1])
     numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
     for chunk in numbered:
         clause.left.remove(chunk)
     clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
     clause.take(lambda c: c.kind == "np" and _layout(c) == _layout(found) and _all_idle(c) and not c.of)
     return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+
+
+def _ascending(pictures: Sequence[Chunk]) -> bool:
+    """Whether pictures are named in the order in which they are laid out anyway."""
+    numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
+    return numbers == sorted(numbers)
 
 
 def _before(found: Chunk) -> list[Operation]:

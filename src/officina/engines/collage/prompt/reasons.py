@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import is_thing
+from officina.engines.collage.prompt.clause import is_thing, picture_of
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.placing import WORN
 from officina.engines.collage.things import thing
@@ -80,6 +80,7 @@ class _Wish:
     phrases: tuple[Chunk, ...]
     quoted: bool
     alone: bool
+    without: bool = False
 
     @property
     def things(self) -> tuple[Chunk, ...]:
@@ -101,7 +102,11 @@ def _by_verb(run: Sequence[Chunk]) -> str:
     verbs |= {"do"} if any(chunk.has("do") for chunk in heads) else set()
     phrases = tuple(chunk for chunk in run if chunk.kind == "np")
     wish = _Wish(
-        frozenset(verbs), phrases, any(chunk.kind == "quote" for chunk in run), len(run) == len(heads)
+        frozenset(verbs),
+        phrases,
+        any(chunk.kind == "quote" for chunk in run),
+        len(run) == len(heads),
+        any(chunk.has("prep", "without") for chunk in run),
     )
     return next((reason for reason, fits in _RULES if fits(wish)), "")
 
@@ -158,5 +163,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("style", _of_a_style),
     ("swapping", lambda wish: bool(wish.verbs & {"turn", "change"}) and bool(wish.things)),
     ("adding", lambda wish: bool(wish.verbs & {"add", "put", "show"}) and bool(wish.things)),
+    ("style", lambda wish: any("like" in c.prep and picture_of(c) for c in wish.phrases)),
+    ("removal", lambda wish: wish.without and bool(wish.things)),
 )
 """Reasons by what a refused wish is about, the most telling first."""

@@ -47,8 +47,8 @@ def recolour(clause: Clause) -> list[Operation] | None:
     wished = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
     if not wished and not _in_a_colour(clause):
         return None
-    clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))  # the old colour
-    found = _coloured_at_once(clause) or _coloured_apart(clause)
+    old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
+    found = _coloured_at_once(clause, old) or _coloured_apart(clause)
     if found is None or not clause.done:
         return None
     target, tint = found
@@ -68,9 +68,11 @@ def _in_a_colour(clause: Clause) -> bool:
     return certain and "in" in tint.prep and len(colour_in(tint)) == 1
 
 
-def _coloured_at_once(clause: Clause) -> tuple[Chunk, Lexeme] | None:
-    """The colour stands behind the thing: the car blue."""
-    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
+def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:
+    """The colour stands behind the thing: the car blue; "put the car blue" where the old colour is told."""
+    if (clause.does("put") and not old) or (
+        clause.does("change") and not clause.does("make", "turn", "paint", "recolour")
+    ):
         return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
@@ -217,6 +219,9 @@ def flip(clause: Clause) -> list[Operation] | None:
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")
     )
+    turned = turned or (
+        axis is not None and axis.has("axis", "upside_down") and clause.does("") and len(clause.chunks) == 1
+    )
     if not clause.does("flip") and not turned and mirrored is None:
         return None
     behind = _described_axis(clause)
@@ -274,6 +279,7 @@ def copies(clause: Clause) -> list[Copies] | None:
     if not clause.does("make", "show", "give", "have", "add", "put", ""):
         return None
     found = clause.take(lambda c: is_noun("copies")(c) and c.count is not None and plain_copies(c))
+    clause.take(lambda c: is_noun("copies")(c) and c.count is None and plain_copies(c))
     if found is None or not found.count or not clause.done:
         return None
     return [Copies(found.count)]

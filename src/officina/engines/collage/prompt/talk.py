@@ -37,6 +37,10 @@ class Talk:
     """Tokens with a capital that are no known words."""
     past: frozenset[int]
     """Tokens that are no known words and end like a past."""
+    present: frozenset[int]
+    """Tokens of verbs and unknown words that end like a present of somebody else's."""
+    participles: frozenset[int]
+    """Tokens that may be participles."""
 
     def ends(self, token: int) -> list[int]:
         """The tokens at which talk ends that begins with this one, the nearest first."""
@@ -110,9 +114,13 @@ class Talk:
         if words and words[0].has("fact", "self"):
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
-            if at and (word.has("be", "plain") or word.has("fact") or word.start in self.past):
+            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
                 return at if self._is_subject(words[:at]) else 0
         return 0
+
+    def _tells(self, word: Lexeme, first: Lexeme) -> bool:
+        """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
+        return word.start in self.past or (word.start in self.present and first.has("det", "possessive"))
 
     def _is_subject(self, words: Sequence[Lexeme]) -> bool:
         first = words[0]
@@ -126,7 +134,8 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
-        past = verb.has("fact", "past") or verb.start in self.past
+        past = verb.has("fact", "past") or self._tells(verb, words[0])
+        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
         bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
@@ -168,7 +177,8 @@ class Talk:
         yield self._token(end)
         while end < len(self.lexemes) and self.lexemes[end].mark not in tuple(_STRONG):
             stop = next(self._stops(end), None)
-            if stop is None or not self._tells_on(self.lexemes[end + 1 : stop]):
+            told = self.lexemes[end + 1 : stop]
+            if stop is None or not (self._tells_on(told) or _is_apposed(told)):
                 return
             end = stop
             yield self._token(end)
@@ -190,3 +200,13 @@ def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
         return False
     return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
+def _is_apposed(words: Sequence[Lexeme]) -> bool:
+    """ "This is Rex, our dog": who somebody is."""
+    return (
+        len(words) > 1
+        and words[0].has("det", "possessive")
+        and words[-1].has("thing")
+        and all(word.has("adjective") for word in words[1:-1])
+    )

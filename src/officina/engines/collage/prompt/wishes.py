@@ -19,6 +19,7 @@ from officina.engines.collage.prompt.clause import (
     is_thing,
     is_whole,
     picture_of,
+    plain,
 )
 from officina.engines.collage.prompt.language import Lexeme
 
@@ -241,7 +242,8 @@ def forbidden(parts: Sequence[Chunk], operations: tuple[Operation, ...]) -> Wish
     """The wish in a denied clause: no such operation, or nothing done to these parts."""
     changes = any(part.has("verb", "change", "keep") for part in parts)
     verbal = any(part.kind == "verb" for part in parts)
-    kept = kept_in(parts) if verbal and (changes or not operations) else frozenset()
+    named = verbal or all(map(is_thing, parts))
+    kept = kept_in(parts) if named and (changes or not operations) else frozenset()
     return Wish(kept if changes else kept - {WHOLE}, operations)
 
 
@@ -269,8 +271,10 @@ def absent(chunk: Chunk) -> bool:
 
 
 def elsewhere(chunk: Chunk) -> bool:
-    """Not beside it: where something is not to go."""
+    """Not beside it, not the wall: where something is not to go, or what is not meant."""
     where = {"beside", "on", "in", "in_on", "behind", "front", "above", "into", "at", "on_top"}
+    if is_thing(chunk) and not chunk.prep and chunk.determiner == "definite":
+        return plain(chunk)  # not the wall
     return chunk.kind == "np" and not where.isdisjoint(chunk.prep) and is_subject(chunk)
 
 
