@@ -80,7 +80,8 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = []
     if picture is None:
         return None
-    clause.take(lambda c: _is_clear(c) and c.has("state"))
+    while clause.take(lambda c: _is_clear(c) and c.has("state")) is not None:
+        pass
     if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
@@ -104,6 +105,7 @@ def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
 
 def _cut_out(clause: Clause) -> list[int | None] | None:
     """What stays is what the cut-out finds; a place cannot be cut out."""
+    clause.take(lambda c: _is_clear(c) and c.has("state"))
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
     clause.take(lambda c: _is_clear(c) and "with" in c.prep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -137,6 +138,13 @@ class Reading:
             frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
             frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
             frozenset(self._presents()),
+            frozenset(self._participles()),
+        )
+
+    def _participles(self) -> Iterator[int]:
+        pattern = self.language.traits.participle
+        yield from (
+            at.start for at in self.lexemes if pattern and re.fullmatch(pattern, self.tokens[at.start].text)
         )
 
     def _presents(self) -> Iterator[int]:
