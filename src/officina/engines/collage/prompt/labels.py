@@ -11,6 +11,8 @@ from officina.engines.collage.prompt.shorthand import ARROW
 REASON = "…"
 """The mark that stands for "because" and "so that": a clause begins there."""
 _LONGEST_BRACKET = 5
+_TELLING = frozenset({"reason", "label", "prep"})
+"""Words that may be more than what they mean."""
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
 
@@ -23,6 +25,10 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
     at = 0
     while at < len(lexemes):
         lexeme = lexemes[at]
+        if not lexeme.mark and not lexeme.any_of(_TELLING):
+            yield lexeme
+            at += 1
+            continue
         bracket = _bracket(lexemes, at)
         if lexeme.mark == ARROW:
             yield from _arrow(lexeme)

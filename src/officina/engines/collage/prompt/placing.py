@@ -382,9 +382,9 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
 
 
 def _ascending(pictures: Sequence[Chunk]) -> bool:
-    """Whether pictures are named in the order in which they are laid out anyway."""
+    """Whether pictures are named as they are laid out anyway: from the first, and none left out."""
     numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
-    return numbers == sorted(numbers)
+    return numbers == list(range(1, len(numbers) + 1))
 
 
 def _is_picture(chunk: Chunk) -> bool:
