@@ -49,8 +49,23 @@ _SETTING = (
     "cut",
     "",
 )
-_BEHIND = {"on", "in_on", "in", "against", "before", "front", "with", "over", "at", "to", "into", "by"}
-_OWNING = frozenset({"of", "from", "behind", "around", "to"})
+_BEHIND = {
+    "on",
+    "in_on",
+    "in",
+    "against",
+    "before",
+    "front",
+    "with",
+    "over",
+    "at",
+    "to",
+    "into",
+    "by",
+    "in_place",
+}
+_AROUND = frozenset({"around", "of", "from", "to", "at"})
+_OWNING = frozenset({"of", "from", "behind", "around", "to", "on", "in"})
 """How one stands to a background who is before it; "togli lo sfondo al cane" takes it from the dog."""
 
 
@@ -63,7 +78,11 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = _transparent(clause)
     if picture is None and clause.does("remove_background"):
         picture = []
-    if picture is None or not clause.done:
+    if picture is None:
+        return None
+    while clause.take(lambda c: _is_clear(c) and c.has("state")) is not None:
+        pass
+    if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
 
@@ -72,15 +91,26 @@ def _removed(clause: Clause) -> list[int | None] | None:
     ground = clause.take(lambda c: _is_background(c) and plain(c) and not c.prep)
     if ground is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and not {*_OWNING, "on", "in"}.isdisjoint(c.prep))
+    owner = _owner(clause, ground)
     return [picture_of(ground) or picture_of(owner)]
+
+
+def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
+    """Who is before a background: of the man; "tutto quello che c'è dietro | la ragazza"."""
+    hows = {*_OWNING, "on", "in"}
+    return clause.take(
+        lambda c: is_subject(c) and (not hows.isdisjoint(c.prep) or (not c.prep and c.start == ground.end))
+    )
 
 
 def _cut_out(clause: Clause) -> list[int | None] | None:
     """What stays is what the cut-out finds; a place cannot be cut out."""
+    clause.take(lambda c: _is_clear(c) and c.has("state"))
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
     clause.take(lambda c: _is_clear(c) and "with" in c.prep)
+    if kept is not None and kept.of is not None and is_thing(kept.of) and not is_place(kept.of):
+        return None  # one of a group
     if kept is None:
         return [] if clause.does("cut") and not clause.left and ground is None else None
     while clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c)) is not None:
@@ -95,7 +125,9 @@ def _transparent(clause: Clause) -> list[int | None] | None:
         return None
     ground = clause.take(lambda c: _is_background(c) and plain(c)) if not _is_background(clear) else clear
     if ground is None:
-        return None
+        alone = not clause.verbs and not clear.described and clear.of is None and not clear.prep
+        named = clear.of is not None and is_subject(clear.of) and not is_place(clear.of)
+        return [picture_of(clear)] if (alone or named) and clear.has("state") else None
     clause.take(lambda c: _is_clear(c) and c.has("state"))  # "as a PNG" says it again
     kept = (
         clause.take(lambda c: is_subject(c) and not c.prep)
@@ -129,7 +161,7 @@ def blur_background(clause: Clause) -> list[Operation] | None:
         return None
     if found is None:
         return None
-    owner = clause.take(lambda c: is_subject(c) and not _OWNING.isdisjoint(c.prep))
+    owner = _owner(clause, found)
     return [BlurBackground(picture_of(found) or picture_of(owner) or clause.picture)] if clause.done else None
 
 
@@ -164,7 +196,7 @@ def replace_background(clause: Clause) -> list[Operation] | None:
     """A white background; a gradient; another picture behind the subject."""
     if not clause.does(*_SETTING):
         return None
-    return _first(clause, _plain_colour, _second_colour, _scene)
+    return _first(clause, _plain_colour, _second_colour, _on_colour, _scene)
 
 
 def gradient(clause: Clause) -> list[Operation] | None:
@@ -229,7 +261,7 @@ def _plain_colour(clause: Clause) -> ReplaceBackground | None:
 
 def _second_colour(clause: Clause) -> ReplaceBackground | None:
     """The colour stands apart: change the background to white; the colour of the background to blue."""
-    ground = clause.take(lambda c: _is_background(c) and plain(c) and not set(c.prep) & {"to", "as"})
+    ground = clause.take(lambda c: _is_background(c) and _uniform(c) and not set(c.prep) & {"to", "as"})
     if ground is None:
         ground = clause.take(_is_colour_of_background) or clause.take(_is_behind)
     tint = take_new_colour(clause)
@@ -239,9 +271,28 @@ def _second_colour(clause: Clause) -> ReplaceBackground | None:
     return ReplaceBackground(rgb(named), clause.words(named), picture=picture_of(ground) or _subject(clause))
 
 
+def _uniform(chunk: Chunk) -> bool:
+    """The background, perhaps said to be plain."""
+    return all(
+        is_idle(p) or p.has("colour") or p.has("look") or p.has("state", "plain") for p in chunk.described
+    )
+
+
 def _is_behind(chunk: Chunk) -> bool:
     """Behind the bottle: where its background is."""
     return "behind" in chunk.prep and is_subject(chunk) and plain(chunk)
+
+
+def _on_colour(clause: Clause) -> ReplaceBackground | None:
+    """Put it on white; place the shoe on #fafafa."""
+    if not clause.does("put"):
+        return None
+    tint = clause.take(lambda c: len(colour_in(c)) == 1 and bool({"on", "in_on", "against"} & set(c.prep)))
+    if tint is None:
+        return None
+    named = colour_in(tint)[0]
+    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
+    return ReplaceBackground(rgb(named), clause.words(named), picture=picture_of(subject))
 
 
 def _is_colour_of_background(chunk: Chunk) -> bool:
@@ -282,7 +333,7 @@ def _scene(clause: Clause) -> ReplaceBackground | None:
     """Another picture, or the place that another picture shows."""
     if not clause.does("replace", "change", "use", "put", "make", "turn", "add"):
         return None
-    swap = clause.does("replace", "change", "turn")
+    swap = clause.does("replace", "change", "turn") and not any("in_place" in c.prep for c in clause.left)
     ground = clause.take(lambda c: _is_background(c) and plain(c) and (not c.prep if swap else True))
     if ground is None or (not swap and any(p.has("colour") or p.has("look") for p in ground.described)):
         return None
@@ -292,7 +343,9 @@ def _scene(clause: Clause) -> ReplaceBackground | None:
         subject = _subject(clause)
         return ReplaceBackground(scene=Mention(picture=picture_of(ground)), picture=subject)
     scene = clause.take(lambda c: _is_scene(c) and bool(c.prep) == swap)
-    if scene is None or (ground.prep and not set(ground.prep) & {"as", "for"} and picture_of(scene) is None):
+    if scene is None or (
+        ground.prep and not set(ground.prep) & {"as", "for", "in_place"} and picture_of(scene) is None
+    ):
         return None
     where = _scene_mention(scene, clause)
     owner = clause.take(lambda c: is_subject(c) and bool(c.prep))
@@ -327,7 +380,7 @@ def sticker(clause: Clause) -> list[Operation] | None:
     made = clause.take(lambda c: is_noun("sticker")(c) and plain(c)) or clause.take(_sticker_look)
     if made is None:
         return None
-    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep)
+    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and set(c.prep) <= _AROUND)
     edge = clause.take(is_noun("outline"))
     clause.take(_is_edge)
     named = colours(edge.described) if edge else colours(made.described)

@@ -87,8 +87,16 @@ class Traits:
     """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
     particles: tuple[str, ...] = ()
     """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
+    genitives: tuple[str, ...] = ()
+    """Articles that say whose it is, behind a noun: das Foto meiner Oma."""
+    polite: str = ""
+    """A pronoun behind verbs that only addresses the reader: machen Sie."""
+    participle: str = ""
+    """The pattern of participles, which end clauses of the past: hat es quer gespeichert."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
+    present: tuple[str, ...] = ()
+    """What verbs of the present end with that tell of somebody else."""
     umlauts: bool = False
     """Ae, oe and ue may stand for letters with two dots."""
 
@@ -162,7 +170,10 @@ class Language:
     def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
         for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
             senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
-            if senses is not None and not ("ordinal" in senses and _ends_ratio(found, at, length)):
+            ratio = senses is not None and (
+                ("ordinal" in senses and _ends_ratio(found, at, length)) or _begins_ratio(found, at, length)
+            )
+            if senses is not None and not ratio:
                 return Lexeme(senses, at, at + length, joined=found[at].joined)
         text = found[at].text
         if text.isdecimal():
@@ -195,6 +206,8 @@ class Language:
         for place in range(at, min(at + _REACH, len(found))):
             if found[place].text in ".!?;\n" and found[place].text:
                 return None
+            if any(tail == other for other, _ in self.parted.get((found[place].text,), ())):
+                return None  # that of a later verb
             end = place + len(tail)
             if tuple(token.text for token in found[place:end]) != tail:
                 continue
@@ -211,6 +224,14 @@ class Language:
 def _contracted(token: Token, last: str) -> Phrase | None:
     """The dog's: two words."""
     return (token.text[:-2], last) if token.text.endswith(POSSESSIVE) else None
+
+
+def _begins_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "2 x" or "x 2" is a part of "2 x 2"."""
+    end = at + length
+    ahead = found[at].text.isdecimal() and end < len(found) and found[end].text.isdecimal()
+    behind = at > 0 and found[at - 1].text.isdecimal() and found[end - 1].text.isdecimal()
+    return length > 1 and (ahead or behind)
 
 
 def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:
@@ -280,6 +301,9 @@ def _language(data: Mapping[str, Any]) -> Language:
                     _add(phrases, phrase, category, value)
     for particle in traits.particles:
         _add(phrases, _key(particle, traits, spelling), "particle", "x")
+    for article in traits.genitives:
+        _add(phrases, _key(article, traits, spelling), "genitive", "x")
+    _add_polite(phrases, parted, traits)
     _add_clitics(phrases, traits)
     _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
@@ -338,6 +362,23 @@ def _conjugate(
                         _add(phrases, form, name, value)
 
 
+def _add_polite(
+    phrases: dict[Phrase, dict[str, tuple[str, ...]]],
+    parted: dict[Phrase, list[tuple[Phrase, Senses]]],
+    traits: Traits,
+) -> None:
+    """Verbs with the pronoun that addresses the reader: "machen Sie"."""
+    if not traits.polite:
+        return
+    ending = "en"
+    for (word, *rest), senses in tuple(phrases.items()):
+        if not rest and word.endswith(ending) and ("verb" in senses or "do" in senses):
+            phrases[word, traits.polite] = {name: senses[name] for name in ("verb", "do") if name in senses}
+    for (word, *rest), tails in tuple(parted.items()):
+        if not rest and word.endswith(ending):
+            parted[word, traits.polite] = tails
+
+
 def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:
     """Both parts of the phrases with a gap."""
     for head, tails in parted.items():
@@ -366,10 +407,19 @@ def _heads(
 
 
 def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
-    """Looks that begin with a preposition, like "al tramonto", describe no noun before them."""
+    """Looks that begin with a preposition, like "al tramonto", describe no noun before them.
+
+    Such looks and places have no article either.
+    """
     for phrase, senses in phrases.items():
-        if len(phrase) > 1 and "look" in senses and "prep" in phrases.get(phrase[:1], {}):
-            senses["adverbial"] = ("with",)
+        if (
+            len(phrase) > 1
+            and "prep" in phrases.get(phrase[:1], {})
+            and ("look" in senses or "place" in senses)
+        ):
+            senses["phrasal"] = ("x",)
+            if "look" in senses:
+                senses["adverbial"] = ("with",)
 
 
 def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> Iterator[Phrase]:

@@ -36,7 +36,7 @@ def _text(clause: Clause, quote: Chunk) -> list[Operation] | None:
     parts = [part for chunk in labels for part in chunk.described]
     parts += [part for chunk in labels if chunk.of for part in colour_in(chunk.of)]
     spots = [chunk for chunk in clause.left if _is_spot(chunk)]
-    parts += [part for chunk in spots for part in colours(chunk.described)]
+    parts += [p for chunk in spots for p in chunk.described if p.has("colour") or p.has("size")]
     within = [part.value("place") for part in parts if part.has("place")]
     parts = [part for part in parts if not part.has("place")]
     where = _placed(clause, within)
@@ -99,16 +99,16 @@ def _is_size(chunk: Chunk) -> bool:
 def _is_placed(clause: Clause) -> bool:
     """Whether only a place, a colour and a size stand beside a quoted text: 'SALE' at the top in red."""
     others = [chunk for chunk in clause.left if chunk.kind != "quote"]
-    return any(map(_is_spot, others)) and all(_is_spot(c) or colour_in(c) or _is_size(c) for c in others)
+    return any(map(_is_spot, others)) and all(
+        _is_spot(c) or colour_in(c) or _is_size(c) or is_noun("all")(c) for c in others
+    )
 
 
 def _placed(clause: Clause, within: Sequence[str] = ()) -> Place | None:
     """Where the text goes; None for places that it cannot go to."""
     found = list(within)
     while (spot := clause.take(_is_spot)) is not None:
-        found += [
-            part.value("place") for part in (*spot.before, spot.lexeme, *spot.after) if part.has("place")
-        ]
+        found += [part.value("place") for part in (spot.lexeme, *spot.described) if part.has("place")]
     clause.take(lambda c: is_noun("corner")(c) and not c.described)
     found += (
         ["top"]

@@ -89,7 +89,9 @@ class Phrases:
     def _verb_here(self, at: int) -> bool:
         """Whether a word that can be both stands where verbs do."""
         before = self.at(at - 1)
-        if before.any_of(_BEFORE_NOUNS):
+        if self.at(at).has("particle") and self.at(at).has("noun"):  # "rot färben", but "Farben kühler"
+            return before.has("colour") and self._clause_ends(at + 1)
+        if before.any_of(_BEFORE_NOUNS) and not before.has("degree", "only"):
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
@@ -105,7 +107,8 @@ class Phrases:
             before = self.at(at - 1)
             if before.mark or before.has("conj") or before.has("not"):
                 return True
-            if not any(before.has(category) for category in ("filler", "manner")):
+            lone = before.has("degree", "only")  # "just crop it"
+            if not lone and not any(before.has(category) for category in ("filler", "manner")):
                 return False
             at -= 1
         return True
@@ -136,15 +139,23 @@ class Phrases:
 
     def _told_to(self, at: int) -> bool:
         """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
-        return self.at(at).has("pronoun") and not self.at(at - 1).has("verb", "put", "move", "isolate", "cut")
+        before, after = self.at(at - 1), self.at(at + 1)
+        shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
+        return self.at(at).has("pronoun") and not shown
 
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
-        if lexeme.has("det") and not made.before and not self._pronoun_here(at):
+        if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
+            return False
+        counted = self._content(at + 1) or self.at(at + 1).has("number")
+        alone = lexeme.has("noun", "all") and not counted
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return False  # another phrase: "für den Gemeindebrief ein Foto"
+        if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
-        elif lexeme.has("degree"):
+        elif lexeme.has("degree") and (self._content(at + 1) or not lexeme.has("look")):
             made.degree.extend(lexeme.senses["degree"])
         elif lexeme.has("ordinal") and not made.before and self._orders(at, made):
             made.ordinal = int(lexeme.value("ordinal"))
@@ -178,6 +189,8 @@ class Phrases:
     def _named(self, at: int, made: _Made) -> bool:
         """An adjective, the noun itself, or an unknown word between them."""
         lexeme = self.at(at)
+        if lexeme.has("place") and any(part.has("colour") for part in made.before):
+            return False  # "in red at the top"
         noun = lexeme.any_of(NOUNS)
         adjective = lexeme.any_of(ADJECTIVES)
         if noun and not (adjective and self._goes_on(at)) and not self._compounded(at, made):
@@ -268,7 +281,7 @@ class Phrases:
             ahead = self.at(at + 1)
             if self.is_verb(at) or lexeme.any_of(_ENDS):
                 return at
-            if lexeme.has("adverbial") and made.head is not None and made.head.has("thing"):
+            if lexeme.has("adverbial") and made.head is not None and _stands_apart(made.head):
                 return at
             if lexeme.has("degree") and ahead.any_of(ADJECTIVES):
                 made.degree.extend(lexeme.senses["degree"])
@@ -303,16 +316,27 @@ class Phrases:
         while self.at(place).has("prep") and place - at < 2:
             prep = prep or self.at(place).senses["prep"]
             place += 1
+        if self.at(at).has("genitive") and self._content(at + 1):
+            prep = ("of",)
         if "of" not in prep and "from" not in prep:
             return chunk, at
         found = self.noun_phrase(place, governed=True)
         if found is None:
             return chunk, at
         inner = replace(found[0], prep=prep, start=self.at(at).start)
+        if self.at(at).has("genitive") and inner.after:  # "das Foto meiner Oma heller": it is the picture
+            head = next(n for n in range(at, found[1]) if self.at(n).start == inner.lexeme.start)
+            inner = replace(inner, after=(), degree=(), end=inner.lexeme.end)
+            found = inner, head + 1
         inner, end = self.with_of(inner, found[1], depth + 1)
         if not _belongs(chunk, inner, prep):
             return chunk, at
         return replace(chunk, of=inner, end=inner.end), end
+
+
+def _stands_apart(head: Lexeme) -> bool:
+    """Whether "at sunset" behind it is said of the whole picture."""
+    return head.has("thing") or head.has("noun", "copies")
 
 
 def _means(lexeme: Lexeme) -> bool:

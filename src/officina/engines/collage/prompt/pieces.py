@@ -17,13 +17,15 @@ Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
     wishes.ignore: True,
+    wishes.only: False,
     wishes.quality: True,
+    wishes.both_roles: True,
     backgrounds.sticker: True,
     backgrounds.remove_background: True,
     backgrounds.outlined: False,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
-    backgrounds.replace_background: False,
+    backgrounds.replace_background: True,
     looks.do: False,
     looks.attribute: True,
     shapes.duotone: True,
@@ -34,11 +36,11 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.flip: False,
     shapes.rotate: False,
     wishes.roles: True,
+    wishes.shows: False,
     placing.arrange: True,
     placing.compose: True,
-    shapes.recolour: False,
-    shapes.copies: False,
-    wishes.shows: False,
+    shapes.recolour: True,
+    shapes.copies: True,
     placing.taken: True,
 }
 """Every way to understand a run of chunks, and whether the run may be a list, with commas and conjunctions.
@@ -176,8 +178,12 @@ class Pieces:
             return
         if not verbal and wishes.no_background(parts):
             yield Piece(at, end, (RemoveBackground(picture_of(parts[0])),))
-        elif verbal or all(map(wishes.absent, parts)) or all(map(wishes.elsewhere, parts)):
+        elif verbal or all(map(wishes.absent, parts)) or self._elsewhere(inside[first], parts):
             yield Piece(at, end, (wishes.forbidden(parts, self._denied_operations(parts)),))
+
+    def _elsewhere(self, denial: Chunk, parts: Sequence[Chunk]) -> bool:
+        """ "Not beside it", "not the wall"; "without the wall" would have to take it away."""
+        return denial.lexeme.has("not", "not") and all(map(wishes.elsewhere, parts))
 
     def _splits(self, inside: Sequence[Chunk], first: int) -> bool:
         """ "Remove it without changing the face": what stands before "without" is a clause of its own."""
@@ -229,6 +235,8 @@ class Pieces:
         while end < len(self.chunks) and self.chunks[end].kind != "mark":
             if self.chunks[end].kind not in ("np", "unknown", "pose", "be", "conj", "context"):
                 return
+            if self.chunks[end].kind == "conj":
+                yield Piece(at, end, passed_over=True)
             end += 1
         yield Piece(at, end, passed_over=True)
 
@@ -241,6 +249,10 @@ class Pieces:
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
+            wish = chunk.kind in ("be", "verb") or (chunk.kind == "np" and not chunk.prep)
+            if not compared and wish and end > at:  # "für die Chronik möchte ich es heller"
+                yield Piece(at, end, passed_over=True, talk=True)
+                return
             if not compared and not _aims(chunk):
                 return
             if (

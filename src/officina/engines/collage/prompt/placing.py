@@ -16,6 +16,7 @@ from officina.engines.collage.prompt.clause import (
     is_place,
     is_subject,
     is_thing,
+    is_whole,
     mention,
     picture_of,
     plain,
@@ -60,6 +61,8 @@ _USUAL = frozenset(
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
+_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
 WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
 """What would have to be put on somebody."""
 
@@ -76,7 +79,8 @@ class _Cast:
 
 def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
-    if not clause.does(*_PLACING) or clause.does("cut", "remove"):
+    dropped = clause.does("remove") and not clause.does("put")  # "drop the cat on the sofa" places it
+    if not clause.does(*_PLACING) or clause.does("cut") or dropped or _tells_first(clause):
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
@@ -90,6 +94,8 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+        cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
         clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
@@ -101,12 +107,24 @@ def compose(clause: Clause) -> list[Operation] | None:
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
 
 
+def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
+    """Whether they fly: the moon over anything, a bird over a place."""
+    kinds = [chunk.value("thing") for chunk in subjects]
+    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
+
+
+def _tells_first(clause: Clause) -> bool:
+    """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
+    kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
+    return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
+
+
 def _in_order(chunk: Chunk) -> bool:
     """From left to right, in that order: as subjects are placed anyway."""
     return (
         chunk.kind == "np"
         and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
-        and not chunk.described
+        and all(map(is_idle, chunk.described))
     )
 
 
@@ -176,7 +194,7 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if target is None:
         target = clause.take(lambda c: _relation(c) is not None and is_noun("picture")(c) and plain(c))
         if target is None:
-            target = _other(clause)
+            target = _middle(clause) or _other(clause)
     if target is None:
         return _turned_round(clause, cast)
     cast.target = target
@@ -187,6 +205,14 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if "into" in target.prep and "in" in target.prep and not target.has("thing"):
         cast.relation = "into" if clause.does("put", "add", "move") else "in"
     return True
+
+
+def _middle(clause: Clause) -> Chunk | None:
+    """In the middle of the beach: on it."""
+    found = clause.take(
+        lambda c: c.kind == "np" and c.has("place", "center") and c.of is not None and is_thing(c.of)
+    )
+    return replace(found.of, prep=("in_on",)) if found is not None and found.of is not None else None
 
 
 def _other(clause: Clause) -> Chunk | None:
@@ -333,7 +359,9 @@ def arrange(clause: Clause) -> list[Operation] | None:
         return _stacked(clause)
     found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
     if found is None:
-        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        clause.take(lambda c: is_whole(c) and "in" in c.prep and c.picture is None)  # "in one picture"
+        beside = clause.does("juxtapose") and clause.left and all(map(_is_picture, clause.left))
+        beside = beside and _ascending(clause.left) and (len(clause.left) > 1 or not clause.left[0].picture)
         return [Arrange("row")] if beside else None
     return _laid_out(clause, found)
 
@@ -341,17 +369,32 @@ def arrange(clause: Clause) -> list[Operation] | None:
 def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and not (found.of.has("noun", "picture", "all") or found.of.has("layout")):
         return None
-    if found.of is not None and found.of.described and not _before(found):
+    if found.of is not None and (found.of.unknown or (found.of.described and not _before(found))):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
-    if layout in ("row", "column") and not any(map(is_noun("picture"), clause.left)) and not found.of:
+    meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
+    if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
         return None
+    clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
+    if layout == "grid":
+        clause.take(lambda c: c.kind == "ratio" and c.ratio[0] == c.ratio[1])
     numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
     for chunk in numbered:
         clause.left.remove(chunk)
     clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
     clause.take(lambda c: c.kind == "np" and _layout(c) == _layout(found) and _all_idle(c) and not c.of)
     return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+
+
+def _ascending(pictures: Sequence[Chunk]) -> bool:
+    """Whether pictures are named as they are laid out anyway: from the first, and none left out."""
+    numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
+    return numbers == list(range(1, len(numbers) + 1))
+
+
+def _is_picture(chunk: Chunk) -> bool:
+    """A picture, or "them"."""
+    return is_noun("picture")(chunk) or (chunk.has("pronoun", "it") and not chunk.prep)
 
 
 def _before(found: Chunk) -> list[Operation]:

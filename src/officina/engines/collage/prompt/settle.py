@@ -25,6 +25,7 @@ from officina.engines.collage.plan import (
     Weather,
 )
 from officina.engines.collage.prompt.clause import Outlined, Wish
+from officina.engines.collage.things import thing
 
 LOOKS = (BlackAndWhite, Tone, Stylise, Weather, TimeOfDay, Enhance)
 _GROUND = (RemoveBackground, ReplaceBackground, BlurBackground, Sticker)
@@ -43,7 +44,23 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
             continue
         kept.append(operation)
-    return tuple(dict.fromkeys(_before_it(kept)))
+    return tuple(dict.fromkeys(_compared_last(_before_it(kept))))
+
+
+def _compared_last(operations: list[Operation]) -> list[Operation]:
+    """ "Before and after, with the after in sepia": the looks are what was done in between."""
+    compared = Arrange("before_after")
+    if operations[:1] == [compared] and all(isinstance(each, LOOKS) for each in operations[1:]):
+        return [*operations[1:], compared]
+    return operations
+
+
+def is_only(operations: Sequence[Operation], name: str) -> bool:
+    """Whether only that thing gets another colour, or only the subject is left."""
+    return any(
+        isinstance(each, RemoveBackground) or (isinstance(each, Recolour) and each.target.thing == name)
+        for each in operations
+    )
 
 
 def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:
@@ -111,6 +128,14 @@ def _thing_or_picture(mention: Mention) -> Mention:
     return Mention(picture=mention.picture) if mention.thing == "scene" and mention.picture else mention
 
 
+def _again(operation: Operation, before: Operation | None) -> bool:
+    """ "Put the boat on the lake so that it rests in the water": the same placing, told again."""
+    if not (isinstance(operation, Compose) and isinstance(before, Compose)):
+        return False
+    around = thing(operation.target.thing).shape == "place" and operation.target.picture is None
+    return len(operation.subjects) == 1 and _is_pronoun(operation.subjects[0]) and around
+
+
 def _before_it(operations: Sequence[Operation]) -> list[Operation]:
     """ "Use picture 1 as the background and put the man of picture 2 in front of it" is placing."""
     kept: list[Operation] = []
@@ -124,7 +149,7 @@ def _before_it(operations: Sequence[Operation]) -> list[Operation]:
             and operation.target == Mention("", "subject")
         ):
             kept[-1] = replace(operation, relation="into", target=ground.scene)
-        else:
+        elif not _again(operation, ground):
             kept.append(operation)
     return kept
 

@@ -44,10 +44,11 @@ _USUAL_RATIOS = frozenset(
 
 def recolour(clause: Clause) -> list[Operation] | None:
     """Make the car blue; change the colour of the sofa to green."""
-    if not clause.does("make", "change", "turn", "recolour", "paint", "give") and clause.be != "should":
+    wished = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
+    if not wished and not _in_a_colour(clause):
         return None
-    clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))  # the old colour
-    found = _coloured_at_once(clause) or _coloured_apart(clause)
+    old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
+    found = _coloured_at_once(clause, old) or _coloured_apart(clause)
     if found is None or not clause.done:
         return None
     target, tint = found
@@ -58,9 +59,20 @@ def recolour(clause: Clause) -> list[Operation] | None:
     ]
 
 
-def _coloured_at_once(clause: Clause) -> tuple[Chunk, Lexeme] | None:
-    """The colour stands behind the thing: the car blue."""
-    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
+def _in_a_colour(clause: Clause) -> bool:
+    """ "The car in midnight blue": without a verb it is a wish when it is a certain car."""
+    if not clause.does("") or clause.be or clause.poses or len(clause.left) < 2:
+        return False
+    target, tint = clause.left[:2]
+    certain = target.determiner in ("definite", "possessive") and not target.prep
+    return certain and not {"in", "in_on"}.isdisjoint(tint.prep) and len(colour_in(tint)) == 1
+
+
+def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:
+    """The colour stands behind the thing: the car blue; "put the car blue" where the old colour is told."""
+    if (clause.does("put") and not old) or (
+        clause.does("change") and not clause.does("make", "turn", "paint", "recolour")
+    ):
         return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
@@ -146,7 +158,8 @@ def crop(clause: Clause) -> list[Operation] | None:
         bare = ratio is not None and ratio.ratio in _USUAL_RATIOS and not clause.left
         if not framed or (ratio and not (frame or whole or bare or clause.does("make", "turn", "change"))):
             return None
-        if shape is not None and clause.does("") and frame is None and not _is_format(shape):
+        alone = len(clause.chunks) == 1
+        if shape and clause.does("") and frame is None and not _is_format(shape) and not alone:
             return None
     if (ratio and shape) or (frame and not (ratio or shape)):
         return None
@@ -199,10 +212,15 @@ def flip(clause: Clause) -> list[Operation] | None:
     """Mirror it; flip it vertically; turn it upside down."""
     axis = clause.take(lambda c: c.kind == "np" and c.has("axis") and not c.described)
     mirrored = (
-        clause.take(is_noun("mirror")) if clause.does("make", "add", "apply", "give", "show", "") else None
+        clause.take(is_noun("mirror"))
+        if clause.does("make", "add", "apply", "give", "show", "flip", "")
+        else None
     )
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")
+    )
+    turned = turned or (
+        axis is not None and axis.has("axis", "upside_down") and clause.does("") and len(clause.chunks) == 1
     )
     if not clause.does("flip") and not turned and mirrored is None:
         return None
@@ -261,6 +279,7 @@ def copies(clause: Clause) -> list[Copies] | None:
     if not clause.does("make", "show", "give", "have", "add", "put", ""):
         return None
     found = clause.take(lambda c: is_noun("copies")(c) and c.count is not None and plain_copies(c))
+    clause.take(lambda c: is_noun("copies")(c) and c.count is None and plain_copies(c))
     if found is None or not found.count or not clause.done:
         return None
     return [Copies(found.count)]

@@ -19,8 +19,9 @@ _TOLD = _GENERAL | {"fact"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
-_SHOWN = frozenset({"thing", "part", "garment", "noun", "guard"})
+_SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
+_WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
@@ -36,6 +37,10 @@ class Talk:
     """Tokens with a capital that are no known words."""
     past: frozenset[int]
     """Tokens that are no known words and end like a past."""
+    present: frozenset[int]
+    """Tokens of verbs and unknown words that end like a present of somebody else's."""
+    participles: frozenset[int]
+    """Tokens that may be participles."""
 
     def ends(self, token: int) -> list[int]:
         """The tokens at which talk ends that begins with this one, the nearest first."""
@@ -109,9 +114,13 @@ class Talk:
         if words and words[0].has("fact", "self"):
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
-            if at and (word.has("be", "plain") or word.has("fact") or word.start in self.past):
+            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
                 return at if self._is_subject(words[:at]) else 0
         return 0
+
+    def _tells(self, word: Lexeme, first: Lexeme) -> bool:
+        """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
+        return word.start in self.past or (word.start in self.present and first.has("det", "possessive"))
 
     def _is_subject(self, words: Sequence[Lexeme]) -> bool:
         first = words[0]
@@ -125,11 +134,17 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
-        past = verb.has("fact", "past") or verb.start in self.past
-        bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
+        past = verb.has("fact", "past") or self._tells(verb, words[0])
+        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
+        mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
+        bodily = (
+            word
+            for word in words
+            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
-        blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
+        blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
             for word in words
@@ -141,7 +156,9 @@ class Talk:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
         ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
-        if not past and any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering):
+        if not (past or alone) and any(
+            word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
+        ):
             return False
         if words[0].has("fact", "self"):
             return True
@@ -153,7 +170,7 @@ class Talk:
             return at + 1 < len(words) and words[at + 1].has("det", "possessive")
         if reasoned or past:
             return True
-        return not any(word.has("colour") or word.hex or word.has("pose") for word in words)
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
@@ -165,7 +182,8 @@ class Talk:
         yield self._token(end)
         while end < len(self.lexemes) and self.lexemes[end].mark not in tuple(_STRONG):
             stop = next(self._stops(end), None)
-            if stop is None or not self._tells_on(self.lexemes[end + 1 : stop]):
+            told = self.lexemes[end + 1 : stop]
+            if stop is None or not (self._tells_on(told) or _is_apposed(told)):
                 return
             end = stop
             yield self._token(end)
@@ -180,6 +198,10 @@ class Talk:
         return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
 
 
+def _is_shown(word: Lexeme) -> bool:
+    return word.any_of(_SHOWN) or word.has("noun", "background", "text", "picture", "light", "colour", "all")
+
+
 def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     """A thing or a person that a picture may show, of which a wish may be told; "the sky is dull" is none."""
     shown = [word for word in subject if word.has("thing") and not word.any_of(_GENERAL)]
@@ -187,3 +209,13 @@ def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
         return False
     return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
+def _is_apposed(words: Sequence[Lexeme]) -> bool:
+    """ "This is Rex, our dog": who somebody is."""
+    return (
+        len(words) > 1
+        and words[0].has("det", "possessive")
+        and words[-1].has("thing")
+        and all(word.has("adjective") for word in words[1:-1])
+    )
