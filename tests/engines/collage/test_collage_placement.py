@@ -12,7 +12,8 @@ from officina.engines.collage.framing import Size
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene.figures import stays_upright
-from officina.engines.collage.scene.placement import Figure, Stage, check_bearable, place
+from officina.engines.collage.scene.placement import check_bearable, place
+from officina.engines.collage.scene.stage import Figure, Stage
 from officina.engines.collage.scene.view import open_frame, view_of
 from officina.engines.collage.subject.cutout import Cutout
 from officina.engines.collage.things import thing
