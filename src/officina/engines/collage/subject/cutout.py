@@ -186,10 +186,10 @@ def _rough(pixels: Pixels, nets: Nets, hint: Hint) -> Floats:
     if hint.box is not None:
         rough = _without_rags(rough, hint.box, hint.others)
     rough = _connected(rough, hint.box)
-    return _closed(rough, hint.box) if hint.solid and hint.box is not None else rough
+    return closed(rough, hint.box) if hint.solid and hint.box is not None else rough
 
 
-def _closed(rough: Floats, about: Box) -> Floats:
+def closed(rough: Floats, about: Box) -> Floats:
     """What lies between the parts of a thing is of the thing, as far as it is inside the detection."""
     reach = max(round(_GAPS * about.width), 2)
     parts = cv2.copyMakeBorder((rough > 0.5).astype(np.uint8), *(4 * (reach,)), cv2.BORDER_CONSTANT, value=0)
