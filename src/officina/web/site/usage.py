@@ -69,12 +69,14 @@ async def show(page: Page) -> Answer:
     """The usage of the reader's key, an admin's of all keys, between `from` and `to`."""
     key = page.require("caller")
     since, until = span(page.call)
+    periods = Periods(since, until)
     queue = page.call.gateway.queue
-    rows = await queue.usage(since.isoformat(), until.isoformat(), whose(page.call, key))
+    rows = await queue.usage(
+        since.isoformat(), until.isoformat(), whose(page.call, key), weekly=periods.weekly
+    )
     names = {each.id: each.name for each in await queue.keys()} if key.owner is None else {}
     shown = page.call.query.get("show", "")
     shown = shown if shown in SHOWN else "runs"
-    periods = Periods(since, until)
     sums = _by_period(rows, periods)
     words = {place: periods.words(place, page.locale) for place in sums}
     bars, top = _bars(sums, words, shown, page.locale)
