@@ -54,7 +54,7 @@ class Periods:
             return t.day(self.since + timedelta(place))
         monday = self.since + timedelta(7 * place - self.since.weekday())
         first, last = max(monday, self.since), min(monday + timedelta(6), self.until)
-        return t.day(first) if first == last else f"{t.day(first)} – {t.day(last)}"
+        return t.days(first, last)
 
 
 @dataclass(frozen=True, slots=True)
