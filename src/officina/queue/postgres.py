@@ -215,9 +215,12 @@ class PostgresQueue:
         """See Queue.lose."""
         return await self._other(sweeps.lose_workers, workers)
 
-    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
+    async def usage(
+        self, since: str, until: str, key_id: str | None = None, *, weekly: bool = False
+    ) -> Sequence[Usage]:
         """See Queue.usage."""
-        return [Usage(*row) for row in await self._reads.rows(SQL["usage"], since, until, key_id)]
+        statement = SQL["usage_by_week" if weekly else "usage"]
+        return [Usage(*row) for row in await self._reads.rows(statement, since, until, key_id)]
 
     async def add_file(self, file: StoredFile) -> None:
         """See Queue.add_file."""

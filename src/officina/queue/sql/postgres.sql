@@ -390,6 +390,12 @@ SELECT pg_database_size(current_database())
 SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
   FROM usage WHERE day >= $1 AND day <= $2 AND ($3::text IS NULL OR key_id = $3) ORDER BY day, model, key_id
 
+-- name: usage_by_week
+SELECT date_trunc('week', day::timestamp)::date::text COLLATE "C" AS monday, model, key_id, sum(succeeded)::bigint,
+       sum(failed)::bigint, sum(cancelled)::bigint, sum(outputs)::bigint, sum(run_s), sum(cost_usd)
+  FROM usage WHERE day >= $1 AND day <= $2 AND ($3::text IS NULL OR key_id = $3)
+ GROUP BY monday, model, key_id ORDER BY monday, model, key_id
+
 -- name: add_key
 INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
