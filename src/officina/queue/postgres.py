@@ -27,6 +27,7 @@ from officina.job import (
     Submitted,
 )
 from officina.keys import Key, KeyChange, Session
+from officina.queue import postgres_claim as claims
 from officina.queue import postgres_jobs as jobs
 from officina.queue import postgres_library as library
 from officina.queue import postgres_limits as limits
@@ -36,9 +37,8 @@ from officina.queue import postgres_workers as crew
 from officina.queue.attempt import decode
 from officina.queue.postgres_batch import SQL, Batch, Row
 from officina.queue.postgres_bus import Bus
-from officina.queue.postgres_claim import Claim, claim
 from officina.queue.postgres_jobs import Move, Renew
-from officina.queue.postgres_lane import Lane, Surroundings, one_by_one
+from officina.queue.postgres_lane import Lane, Surroundings, Work, one_by_one
 from officina.queue.postgres_schema import prepare
 from officina.queue.postgres_server import NO_SNAPSHOT, Reads, Server, now_of
 from officina.queue.postgres_submit import Submit, submit
@@ -65,10 +65,10 @@ class PostgresQueue:
         self._positions = library.Positions(self._reads)
         self._bus = Bus(server, self.wakes)
         around = Surroundings(server, terms, clock, self._bus.tell, self._regained)
-        self._submits = Lane("submit", submit, around)
-        self._claims = Lane("claim", claim, around)
-        self._moves = Lane("move", jobs.move, around)
-        self._others = Lane("other", one_by_one, around)
+        self._submits = Lane("submit", Work(submit, at_once=True), around)
+        self._claims = Lane("claim", Work(claims.claim, lock=claims.lock), around)
+        self._moves = Lane("move", Work(jobs.move, at_once=True), around)
+        self._others = Lane("other", Work(one_by_one), around)
 
     def _regained(self, away_s: float) -> None:
         """After a long absence of the database leases have run out through no fault of their workers."""
@@ -96,7 +96,7 @@ class PostgresQueue:
 
     async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
         """See Queue.claim. Nothing is written when nothing waits."""
-        leases: list[Lease] = await self._claims.do(Claim(taker, wants))
+        leases: list[Lease] = await self._claims.do(claims.Claim(taker, wants))
         return leases
 
     async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
