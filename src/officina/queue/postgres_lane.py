@@ -27,6 +27,7 @@ from officina.queue.postgres_server import (
     CLOSED,
     PATIENCE_S,
     PAUSE_S,
+    WRITER_SETUP,
     Server,
     is_lost,
     translated,
@@ -168,7 +169,7 @@ class Lane:
 
     async def _connection(self) -> Connection:
         if self._db is None or self._db.is_closed():
-            self._db = await self._around.server.connect()
+            self._db = await self._around.server.connect(setup=WRITER_SETUP)
             if self._away_since:
                 self._around.regained(time.monotonic() - self._away_since)
                 self._away_since = 0.0

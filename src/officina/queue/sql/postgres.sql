@@ -75,7 +75,8 @@ SELECT h.model, h.created_at FROM unnest($1::text[]) AS m (id), LATERAL (
 
 -- name: to_claim
 -- The time, what was leased under these nonces before, the limited keys that wait for these models, and the first few
--- of each model as they stand, to choose among models; %d is how many. What is limited is found as `limited_waiting` does.
+-- of each model as they stand, to choose among models; %d is how many. What is limited is not looked for by EXISTS, which
+-- would be turned round into a walk over all that wait.
 SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8), ARRAY(
   SELECT ROW(id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
              output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish,
@@ -149,12 +150,6 @@ SELECT pg_advisory_xact_lock(1869440362, n) FROM unnest($1::integer[]) AS n
 -- name: limits_of_keys
 SELECT id, limits FROM keys WHERE id = ANY($1::text[]) AND limits IS NOT NULL
 
--- name: limited_waiting
--- Not EXISTS, which would be turned round into a walk over all that wait.
-SELECT id, limits FROM keys AS k
- WHERE limits IS NOT NULL
-   AND (SELECT 1 FROM counts AS c WHERE c.key_id = k.id AND c.model = ANY($1::text[]) LIMIT 1) IS NOT NULL
-
 -- name: all_waiting
 SELECT w.key_id, k.limits FROM (SELECT DISTINCT key_id FROM counts WHERE model = ANY($1::text[])) AS w
   LEFT JOIN keys AS k ON k.id = w.key_id
@@ -196,13 +191,6 @@ SELECT w.id, u.outputs, u.cost_usd, q.outputs + r.outputs, q.usd + r.usd
                   FROM jobs WHERE key_id = w.id AND state = 'queued') AS q,
        LATERAL (SELECT coalesce(sum(most_outputs), 0)::bigint AS outputs, coalesce(sum(most_usd), 0) AS usd
                   FROM jobs WHERE key_id = w.id AND state = 'running') AS r
-
--- name: claimed_before
-SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
-       most_outputs, most_usd, input
-  FROM jobs JOIN unnest($1::text[], $2::text[]) AS c (by_worker, by_nonce) ON worker = by_worker AND nonce = by_nonce
- WHERE state = 'running' ORDER BY tag, seq
 
 -- name: held
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
@@ -336,9 +324,6 @@ SELECT digest, job_id FROM idempotency
 
 -- name: stop_wishes
 SELECT id FROM jobs WHERE worker = $1 AND state = 'running' AND stop_wish = 1
-
--- name: stop_wishes_of
-SELECT worker, id FROM jobs WHERE worker = ANY($1::text[]) AND state = 'running' AND stop_wish = 1
 
 -- name: file
 SELECT name, suffix, store_key, key_id, content_type, size_bytes, sha256, created_at, expires_at, job_id,
