@@ -225,6 +225,30 @@ async def test_two_gateways_give_each_job_once_and_wake_each_other(tmp_path: Pat
         await queue.close()
 
 
+async def test_the_poll_wakes_those_who_have_a_reason_and_nobody_else(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    queue = await open_postgres(url, TERMS)
+    waiting, running = await submit(queue), await submit(queue, model="studio/loom/edit")
+    lease = (await claim(queue, wants=[want("studio/loom/edit")]))[0]
+    db = await Server(url).connect()  # what it does is told to nobody
+    with (
+        queue.wakes.listen("model:studio/canvas/edit") as offered,
+        queue.wakes.listen("model:studio/loom/edit") as idle,
+        queue.wakes.listen(f"job:{waiting}") as unchanged,
+        queue.wakes.listen(f"job:{running}") as changed,
+        queue.wakes.listen("worker:worker-1") as stopped,
+    ):
+        for listener in (unchanged, changed):  # it may have changed before anybody looked
+            assert await listener.wait(10)
+        await db.execute("UPDATE jobs SET stop_wish = 1 WHERE id = $1", lease.job_id)
+        for listener in (changed, stopped, offered, offered):
+            assert await listener.wait(10)
+        assert not await unchanged.wait(0)
+        assert not await idle.wait(0)
+    await db.close()
+    await queue.close()
+
+
 async def test_gateways_that_start_at_once_make_one_schema(server: PostgresServer) -> None:
     queues = await asyncio.gather(*(open_postgres(server.url("postgres"), TERMS) for _ in range(5)))
     await submit(queues[0])

@@ -146,6 +146,7 @@ PROBES: dict[str, tuple[tuple[Any, ...], str, int]] = {
     "limits_of_keys": ((SOME_KEYS,), "keys_limited", KEYS),
     "models_with_room": ((["model-0"] * KEYS, SOME_KEYS, False), "jobs_waiting", KEYS),
     "waiting_of_model": (("model-0",), "counts_pkey", KEYS),
+    "reasons": ((["model-0", "model-1"], ["worker-1"], ids(GROUP)), "jobs_ready", GROUP),
     "old_jobs": ((1500.0,), "jobs_ended", 1),
     "due": ((8000.0,), "jobs_delayed", 1),
     "old_uploads": ((1500.0,), "files_age", 1),

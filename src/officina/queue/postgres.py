@@ -61,9 +61,10 @@ class PostgresQueue:
         self._clock = clock
         self._no_expiry_before = opened_at + terms.lease_s
         self._hold_off = False
+        self._tidy_at = 0.0
         self._reads = Reads(server)
         self._positions = library.Positions(self._reads)
-        self._bus = Bus(server, self.wakes)
+        self._bus = Bus(server, self.wakes, self._reads)
         around = Surroundings(server, terms, clock, self._bus.tell, self._regained)
         self._submits = Lane("submit", Work(submit, at_once=True), around)
         self._claims = Lane("claim", Work(claims.claim, lock=claims.lock), around)
@@ -200,7 +201,7 @@ class PostgresQueue:
             return Swept()
         due = await self._other(sweeps.due_retries)
         gone = await self._other(sweeps.fail_orphans, models) if models is not None else 0
-        removed, keys = await self._other(sweeps.remove_expired)
+        removed, keys = await self._other(self._remove_expired)
         return Swept(swept.retried, swept.failed + gone, swept.cancelled, due, removed, keys)
 
     async def _expire_leases(self, batch: Batch) -> Swept | None:
@@ -210,6 +211,14 @@ class PostgresQueue:
         if batch.now < self._no_expiry_before:
             return Swept() if await sweeps.may_sweep(batch) else None
         return await sweeps.expire_leases(batch)
+
+    async def _remove_expired(self, batch: Batch) -> tuple[int, tuple[str, ...]]:
+        if not await sweeps.may_sweep(batch):
+            return 0, ()
+        if batch.now >= self._tidy_at:
+            self._tidy_at = batch.now + sweeps.TIDY_S
+            await sweeps.tidy(batch)
+        return await sweeps.remove_expired(batch)
 
     async def lose(self, workers: str) -> Swept:
         """See Queue.lose."""

@@ -192,6 +192,16 @@ SELECT w.id, u.outputs, u.cost_usd, q.outputs + r.outputs, q.usd + r.usd
        LATERAL (SELECT coalesce(sum(most_outputs), 0)::bigint AS outputs, coalesce(sum(most_usd), 0) AS usd
                   FROM jobs WHERE key_id = w.id AND state = 'running') AS r
 
+-- name: reasons
+-- The models of $1 of which something is ready, the workers of $2 of which something is wished, and the version of each
+-- job of $3. The last ready job is looked for: at the other end lie the leavings of what was just claimed.
+SELECT ARRAY(SELECT m FROM unnest($1::text[]) AS m
+              WHERE (SELECT seq FROM jobs WHERE model = m AND state = 'queued' AND run_at IS NULL
+                      ORDER BY tag DESC, seq DESC LIMIT 1) IS NOT NULL),
+       ARRAY(SELECT worker FROM jobs WHERE worker = ANY($2::text[]) AND state = 'running' AND stop_wish = 1
+             UNION ALL SELECT id FROM workers WHERE id = ANY($2::text[]) AND drain_wish = 1),
+       ARRAY(SELECT ROW(id, xmin::text) FROM jobs WHERE id = ANY($3::text[]))
+
 -- name: held
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
        output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
