@@ -27,9 +27,13 @@ class Wakes:
             for listener in self._listening.get(topic, ()):
                 listener.wake()
 
+    def topics(self) -> list[str]:
+        """What anybody listens to."""
+        return list(self._listening)
+
     def notify_all(self) -> None:
         """Wake everybody: something may have happened that nobody was told of."""
-        self.notify(list(self._listening))
+        self.notify(self.topics())
 
 
 class Listener:

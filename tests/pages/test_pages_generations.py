@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from markup import read
 from playwright.sync_api import Locator, Page, expect
-from road_server import ECHO, Server
+from road_server import ECHO, PATIENT, Server
 
 Open = Callable[..., Page]
 Visit = Callable[..., httpx.Client]
@@ -42,6 +43,23 @@ def cards(page: Page) -> Locator:
 
 
 # As it is sent
+
+
+def test_two_runs_stand_side_by_side_with_what_differs(
+    run: Callable[[str], str], key: str, server: Server, visit: Visit
+) -> None:
+    first, second = run("copy one"), run(HOSTILE)
+    found = read(visit(key).get(f"{PATH}/compare", params={"a": first, "b": second}).text)
+    assert len(found.all("article")) == 2
+    assert len([each for each in found.all("img") if each.attributes["src"].startswith("/files/")]) == 2
+    prompt, seconds = found.all("tr")
+    assert "copy one" in prompt.text
+    assert HOSTILE in prompt.text
+    assert "diverso" in prompt.text
+    assert "diverso" not in seconds.text
+    assert visit(key).get(f"{PATH}/compare", params={"a": first}).status_code == 400
+    others = server.submit({"prompt": "copy"})
+    assert visit(key).get(f"{PATH}/compare", params={"a": first, "b": others}).status_code == 403
 
 
 def test_the_first_page_of_the_library_reads_without_scripts(
@@ -127,6 +145,22 @@ def test_a_run_is_forked_into_the_playground_and_run_again(
 
 
 @pytest.mark.browser
+def test_two_runs_are_chosen_to_be_compared(run: Callable[[str], str], key: str, open_page: Open) -> None:
+    first, second = run("copy one"), run("copy two")
+    page = open_page(PATH, key=key)
+    compare = page.get_by_role("button", name="Confronta con un’altra esecuzione")
+    compare.first.click()
+    expect(compare.first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#choosing")).to_be_visible()
+    compare.first.click()
+    expect(page.locator("#choosing")).to_be_hidden()
+    compare.first.click()
+    compare.nth(1).click()
+    page.wait_for_url(f"**/compare?a={second}&b={first}")
+    expect(page.get_by_role("heading", name="Due esecuzioni a confronto")).to_be_visible()
+
+
+@pytest.mark.browser
 def test_a_run_is_deleted_only_after_a_question(
     run: Callable[[str], str], key: str, server: Server, open_page: Open
 ) -> None:
@@ -138,7 +172,8 @@ def test_a_run_is_deleted_only_after_a_question(
     cards(page).get_by_role("button", name="Elimina").click()
     page.get_by_role("dialog").get_by_role("button", name="Elimina").click()
     expect(cards(page)).to_have_count(0)
-    expect(page.locator("#nothing")).to_be_visible()
+    expect(page.locator("#nothing-yet")).to_be_visible()
+    expect(page.locator("#nothing")).to_be_hidden()
     assert server.http.get(f"/v1/requests/{request_id}").status_code == 404
 
 
@@ -173,16 +208,29 @@ def test_what_runs_is_kept_up_to_date(server: Server, key: str, open_page: Open)
 
 
 @pytest.mark.browser
+def test_what_still_runs_says_what_it_was_asked(
+    server: Server, key: str, open_page: Open, tmp_path: Path
+) -> None:
+    asked = f"await {tmp_path / 'gate'} and copy"
+    made = server.client(key).post(f"/v1/models/{PATIENT}", json={"prompt": asked}).json()["request_id"]
+    for path in (f"{PATH}/{made}", f"/it/models/{PATIENT}?request={made}"):
+        page = open_page(path, key=key)
+        expect(page.locator(".run .badge")).to_have_text("In corso")
+        expect(page.locator(".run .words")).to_have_text(asked)
+    (tmp_path / "gate").touch()
+    expect(page.locator(".run .badge")).to_have_text("Riuscita")
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing_serious_in_the_library(
     width: int, theme: str, run: Callable[[str], str], key: str, open_page: Open
 ) -> None:
-    run("refuse this")
-    good = run(HOSTILE)
-    for path in (PATH, f"{PATH}/{good}"):
+    bad, good = run("refuse this"), run(HOSTILE)
+    for path in (PATH, f"{PATH}/{good}", f"{PATH}/compare?a={good}&b={bad}"):
         page = open_page(path, key=key, width=width, theme=theme)
-        expect(page.locator(".generation, .run footer").first).to_be_visible()
+        expect(page.locator(".generation, .run footer, .pair").first).to_be_visible()
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         grave = [
             (each["id"], [node["html"][:200] for node in each["nodes"]])

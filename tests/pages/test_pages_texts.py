@@ -59,6 +59,9 @@ def test_texts_are_plain_and_well_set(code: str) -> None:
             assert form == form.strip(), key
             assert form, key
             assert not re.search(r"[<>&]|\s\s|\.\.\.|\w'\w", form), f"{key} in {code}: {form}"
+            assert code != "fr" or not re.search(r"« | [:;?!»]", form), f"{key}: {form}"
+            if code == "zh-CN":
+                assert not re.search(r"[\u4e00-\u9fff}][,:;?!]|[,;?!][\u4e00-\u9fff]", form), f"{key}: {form}"
 
 
 @pytest.mark.parametrize("code", OTHERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections import Counter
 
 import pytest
 from queue_implementations import OpenQueue
@@ -219,6 +220,31 @@ async def test_usage_is_rolled_up_per_day_model_and_key(queue: Queue, clock: Clo
     assert rows[first_day, "bob"].cancelled == 1
     assert [day.day for day in await queue.usage(second_day, second_day)] == [second_day]
     assert await queue.usage("2000-01-01", "2000-12-31") == []
+
+
+async def test_usage_of_a_long_span_is_rolled_up_by_calendar_weeks(queue: Queue, clock: Clock) -> None:
+    made = Outcome("succeeded", (output(0), output(1)), run_s=2.5, cost_usd=0.5)
+    days = []
+    for _ in range(9):  # at least one week from its Monday to its Sunday, or the ends of two
+        await ended_job(queue, "ada", made)
+        days.append(_day(clock))
+        clock.forward(86400)
+    await ended_job(queue, "bob")
+    rows = await queue.usage(days[0], days[-1], "ada", weekly=True)
+    ran = Counter(_monday(day) for day in days)
+    assert [(row.day, row.model, row.key_id) for row in rows] == [(day, MODEL, "ada") for day in sorted(ran)]
+    for row in rows:
+        runs = ran[row.day]
+        assert (row.succeeded, row.failed, row.cancelled, row.outputs) == (runs, 0, 0, 2 * runs)
+        assert (row.run_s, row.cost_usd) == (2.5 * runs, 0.5 * runs)
+    cut = await queue.usage(days[1], days[-2], weekly=True)
+    assert sum(row.succeeded for row in cut) == len(days) - 2
+    assert await queue.usage("2000-01-01", "2000-12-31", weekly=True) == []
+
+
+def _monday(day: str) -> str:
+    found = dt.date.fromisoformat(day)
+    return (found - dt.timedelta(found.weekday())).isoformat()
 
 
 def _day(clock: Clock) -> str:

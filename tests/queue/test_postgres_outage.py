@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from breaking_proxy import BreakingProxy
 from queue_scene import (
@@ -27,6 +28,10 @@ from queue_scene import (
 from officina.errors import Unavailable
 from officina.job import new_secret
 from officina.queue.postgres import PostgresQueue, open_postgres
+from officina.queue.postgres_batch import SQL, Batch
+from officina.queue.postgres_server import Server
+from officina.queue.postgres_submit import Submit
+from officina.queue.postgres_submit import submit as submit_group
 from officina.queue.protocol import Taker
 from postgres_server import PostgresServer, databases
 
@@ -79,7 +84,17 @@ async def test_connections_cut_again_and_again_lose_and_repeat_nothing(tmp_path:
         await queue.close()
 
 
-@pytest.mark.parametrize("operation", ["submit", "claim", "renew", "finish", "cancel"])
+COMMITS = {
+    "submit": b"submit-",
+    "claim": b"COMMIT",
+    "renew": b"move-",
+    "finish": b"move-",
+    "cancel": b"move-",
+}
+"""What is in the message that commits an operation and in none before it: its lane's id, or the word itself."""
+
+
+@pytest.mark.parametrize("operation", COMMITS)
 async def test_an_operation_whose_commit_was_not_answered_happens_once(
     tmp_path: Path, operation: str
 ) -> None:
@@ -88,6 +103,7 @@ async def test_an_operation_whose_commit_was_not_answered_happens_once(
         running = await submit(queue)
         lease = await claim_one(queue)
         waiting = await submit(queue)
+        await queue.renew("worker-1", [news(lease)])
         taker = Taker("worker-2", new_secret())
         operations = {
             "submit": lambda: queue.submit(new_job(), PLENTY),
@@ -96,7 +112,7 @@ async def test_an_operation_whose_commit_was_not_answered_happens_once(
             "finish": lambda: queue.finish(ref(lease), DONE),
             "cancel": lambda: queue.cancel(waiting, "ada"),
         }
-        proxy.cut_after = b"COMMIT"
+        proxy.cut_after = COMMITS[operation]
         await operations[operation]()
         assert proxy.cut_after is None
         states = sorted(job.state for job in await all_jobs(queue))
@@ -112,6 +128,35 @@ async def test_an_operation_whose_commit_was_not_answered_happens_once(
         )
         kinds = [event.kind for event in await queue.events(running)]
         assert kinds.count("log") == int(operation == "renew")
+        await queue.close()
+
+
+async def test_what_comes_after_its_lane_was_closed_writes_nothing(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    queue = await open_postgres(url, TERMS)
+    db = await Server(url).connect()
+    await db.execute(SQL["open_lane"], "late")
+    batch = Batch(db, "submit", TERMS, None, at_once=True)
+    await submit_group(batch, [Submit(new_job(), PLENTY)])
+    assert await db.fetchval(SQL["close_lane"], "late") == 1
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await batch.commit("late", 2)
+    assert not await all_jobs(queue)
+    await db.close()
+    await queue.close()
+
+
+async def test_gateways_that_submit_for_one_key_at_once_stamp_one_after_the_other(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    queues = [await open_postgres(url, TERMS) for _ in range(3)]
+    for _ in range(10):
+        await asyncio.gather(*(submit(queue) for queue in queues for _ in range(3)))
+    tags = [job.tag for job in await all_jobs(queues[0])]
+    assert sorted(tags) == [float(n) for n in range(1, 91)]
+    once = {"idempotency_key": "once", "digest": b"same"}
+    assert len({await each for each in [asyncio.ensure_future(submit(q, **once)) for q in queues]}) == 1
+    assert len(await all_jobs(queues[0])) == 91
+    for queue in queues:
         await queue.close()
 
 
@@ -178,6 +223,30 @@ async def test_two_gateways_give_each_job_once_and_wake_each_other(tmp_path: Pat
     assert len(first) == 3
     for queue in (one, two):
         await queue.close()
+
+
+async def test_the_poll_wakes_those_who_have_a_reason_and_nobody_else(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    queue = await open_postgres(url, TERMS)
+    waiting, running = await submit(queue), await submit(queue, model="studio/loom/edit")
+    lease = (await claim(queue, wants=[want("studio/loom/edit")]))[0]
+    db = await Server(url).connect()  # what it does is told to nobody
+    with (
+        queue.wakes.listen("model:studio/canvas/edit") as offered,
+        queue.wakes.listen("model:studio/loom/edit") as idle,
+        queue.wakes.listen(f"job:{waiting}") as unchanged,
+        queue.wakes.listen(f"job:{running}") as changed,
+        queue.wakes.listen("worker:worker-1") as stopped,
+    ):
+        for listener in (unchanged, changed):  # it may have changed before anybody looked
+            assert await listener.wait(10)
+        await db.execute("UPDATE jobs SET stop_wish = 1 WHERE id = $1", lease.job_id)
+        for listener in (changed, stopped, offered, offered):
+            assert await listener.wait(10)
+        assert not await unchanged.wait(0)
+        assert not await idle.wait(0)
+    await db.close()
+    await queue.close()
 
 
 async def test_gateways_that_start_at_once_make_one_schema(server: PostgresServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from officina.job import Filter
 from officina.queue.postgres_batch import SQL, Connection
 from officina.queue.postgres_library import listing
-from officina.queue.postgres_server import Server
+from officina.queue.postgres_server import WRITER_SETUP, Server
 from postgres_server import databases
 
 WAITING = 100_000
@@ -58,7 +58,8 @@ def db(runner: asyncio.Runner) -> Iterator[Connection]:
 
     async def filled() -> Connection:
         server = databases().server
-        connection = await Server(server.url(await databases().make())).connect(statement_s=None)
+        url = server.url(await databases().make())
+        connection = await Server(url).connect(setup=WRITER_SETUP, statement_s=None)
         await connection.execute(FILL)
         return connection
 
@@ -93,12 +94,27 @@ def cost(runner: asyncio.Runner, db: Connection) -> Any:
         undone = db.transaction()
         await undone.start()
         try:
-            said = await db.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", *params)
+            await db.execute(f"PREPARE measured AS {text}")
+            said = await db.fetchval(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured{given(params)}"
+            )
         finally:
             await undone.rollback()
+            await db.execute("DEALLOCATE measured")
         return Cost(json.loads(said)[0]["Plan"])
 
     return lambda text, *params: runner.run(measured(text, params))
+
+
+def given(params: tuple[Any, ...]) -> str:
+    """Parameters as they are written out."""
+    return f"({', '.join(map(literal, params))})" if params else ""
+
+
+def literal(value: Any) -> str:
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(literal, value))}]"
+    return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def ids(count: int, start: int = 1) -> list[str]:
@@ -112,15 +128,25 @@ PROBES: dict[str, tuple[tuple[Any, ...], str, int]] = {
     "record": ((ids(1)[0],), "jobs_pkey", 1),
     "rows": ((ids(GROUP),), "jobs_pkey", GROUP),
     "free_rows": ((ids(GROUP),), "jobs_pkey", GROUP),
-    "extend_leases": ((ids(GROUP, ENDED + 1), [9001.0] * GROUP), "jobs_pkey", GROUP),
+    "to_move": ((None, ids(GROUP), ["worker-1"]), "jobs_pkey", GROUP),
+    "extend_leases": ((ids(GROUP, ENDED + 1), [9001.0] * GROUP, [None] * GROUP), "jobs_pkey", GROUP),
     "positions": (("model-0",), "jobs_ready", 1000),
     "clocks": ((["model-0"] * KEYS, sorted(SOME_KEYS)), "clocks_pkey", KEYS),
-    "virtual_clocks": ((["model-0", "model-1"],), "clocks_pkey", 2),
+    "move_clocks": (
+        (["model-0"] * KEYS, sorted(SOME_KEYS), [1] * KEYS, [5001.0] * KEYS, [5000.0] * KEYS),
+        "clocks_pkey",
+        KEYS,
+    ),
+    "to_submit": (
+        (None, ["model-0"] * KEYS, sorted(SOME_KEYS), sorted(SOME_KEYS), ["key-1"], ["name"], 60.0),
+        "clocks_pkey",
+        3 * KEYS,
+    ),
     "waiting_of_keys": ((SOME_KEYS,), "counts_by_key", KEYS),
     "limits_of_keys": ((SOME_KEYS,), "keys_limited", KEYS),
-    "limited_waiting": ((["model-0", "model-1"],), "keys_limited", 1),
     "models_with_room": ((["model-0"] * KEYS, SOME_KEYS, False), "jobs_waiting", KEYS),
     "waiting_of_model": (("model-0",), "counts_pkey", KEYS),
+    "reasons": ((["model-0", "model-1"], ["worker-1"], ids(GROUP)), "jobs_ready", GROUP),
     "old_jobs": ((1500.0,), "jobs_ended", 1),
     "due": ((8000.0,), "jobs_delayed", 1),
     "old_uploads": ((1500.0,), "files_age", 1),
@@ -133,14 +159,27 @@ PROBES: dict[str, tuple[tuple[Any, ...], str, int]] = {
 @pytest.mark.parametrize("name", PROBES)
 def test_a_frequent_statement_is_probes_of_an_index(cost: Any, name: str) -> None:
     params, index, rows = PROBES[name]
-    spent = cost(SQL[name], *params)
+    spent = cost(SQL[name].replace("%s", "FOR UPDATE"), *params)
     assert index in spent.indexes
     assert not spent.scanned
     assert spent.pages <= PAGES_PER_ROW * (rows + 2)
 
 
 CLAIMED = 8
+OF_A_WORKER = RUNNING // 8
 CLAIMS = {
+    "to_claim_of_one": (
+        SQL["to_claim_of_one"] % CLAIMED,
+        (None, ["worker-1"], ["nonce"], "model-0"),
+        "jobs_ready",
+        CLAIMED + OF_A_WORKER,
+    ),
+    "to_claim": (
+        SQL["to_claim"] % CLAIMED,
+        (None, ["worker-1"], ["nonce"], ["model-0", "model-1"]),
+        "jobs_ready",
+        2 * CLAIMED + OF_A_WORKER,
+    ),
     "pick": (SQL["pick"] % CLAIMED, ("model-0",), "jobs_ready", CLAIMED),
     "heads": (SQL["heads"] % CLAIMED, (["model-0", "model-1"],), "jobs_ready", 2 * CLAIMED),
     "pick_beyond": (
@@ -163,9 +202,7 @@ def test_a_claim_looks_at_as_many_jobs_as_it_takes(cost: Any, name: str) -> None
 
 
 OF_RUNNING: dict[str, tuple[Any, ...]] = {
-    "claimed_before": (["worker-1"], ["nonce"]),
     "stop_wishes": ("worker-1",),
-    "stop_wishes_of": (["worker-1"],),
     "leases_of": ("worker-1", "worker-2"),
     "running_of_keys": (SOME_KEYS,),
     "running_of_models": (["model-0"],),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -71,9 +71,15 @@ class Refusal(Exception):
 
 
 class GatewayDouble:
-    """One gateway with its queue. Faults: `losing` answers, `failing` routes, forgetting its workers."""
+    """One gateway with its queue. Faults: `losing` answers, `failing` routes, forgetting its workers.
 
-    def __init__(self, lease_s: float = 30.0, *, heeds_engines: bool = True) -> None:
+    Fields that it is `lacking` it neither understands nor says, like a gateway of an earlier release.
+    """
+
+    def __init__(
+        self, lease_s: float = 30.0, *, heeds_engines: bool = True, lacking: Collection[str] = ()
+    ) -> None:
+        self.lacking = lacking
         self.heeds_engines = heeds_engines
         self.lease_s = lease_s
         self.fetch = FetchPolicy()
@@ -213,11 +219,16 @@ class GatewayDouble:
             "hand_back": (HandBack, self._hand_back),
             "finish": (Finish, self._finish),
         }[route]
-        words: Any = msgspec.json.decode(asked.body, type=kind)
+        words: Any = msgspec.convert(self._known(msgspec.json.decode(asked.body)), kind)
         if not isinstance(words, Register) and words.worker_id not in self.hellos:
             raise Refusal(404, "This gateway knows no worker of that id; register again.")
         done: Any = await answer(words)
-        return msgspec.json.encode(done)
+        return msgspec.json.encode(self._known(msgspec.to_builtins(done)))
+
+    def _known(self, message: Any) -> Any:
+        if isinstance(message, dict):
+            return {name: self._known(value) for name, value in message.items() if name not in self.lacking}
+        return [self._known(each) for each in message] if isinstance(message, list | tuple) else message
 
     async def _register(self, hello: Register) -> Registered:
         if hello.version != 1:

@@ -8,6 +8,9 @@ import pytest
 from gateway_double import GatewayDouble, Job
 from worker_scene import PICTURES, Scene, png, working
 
+NEW_SINCE_0_1 = ("memory_mb", "release", "straight", "files_url", "memo", "forget", "drain", "draining")
+"""Fields of the link that a gateway of release 0.1 knows nothing of."""
+
 
 async def running(scene: Scene, engine: str = "slow", seconds: float = 60) -> Job:
     """Submit a job, and wait until its engine says that it works."""
@@ -21,6 +24,24 @@ async def test_leases_are_renewed_while_the_engine_holds_its_interpreter(tmp_pat
         job = await running(scene, "busy")
         renewals = job.renewals
         await scene.gateway.until(lambda: job.renewals > renewals + 5)
+
+
+async def test_a_gateway_of_the_release_before_is_served(tmp_path: Path) -> None:
+    gateway = GatewayDouble(lease_s=0.3, lacking=NEW_SINCE_0_1)
+    async with working(tmp_path, gateway) as scene:
+        assert (await gateway.result(gateway.submit("echo"))).kind == "succeeded"
+        stopped = await running(scene)
+        renewals = stopped.renewals
+        await gateway.until(lambda: stopped.renewals > renewals + 2)
+        gateway.wish_stop(stopped)
+        assert (await gateway.result(stopped)).kind == "cancelled"
+        given_up = await running(scene)
+        scene.hurry.set()
+        await scene.end()
+        assert gateway.handed_back == [given_up.id]
+    assert not gateway.refused
+    [hello] = gateway.hellos.values()
+    assert (hello.memory_mb, hello.release) == (0, "")
 
 
 async def test_a_worker_without_leases_does_not_renew(tmp_path: Path) -> None:

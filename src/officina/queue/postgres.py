@@ -27,6 +27,7 @@ from officina.job import (
     Submitted,
 )
 from officina.keys import Key, KeyChange, Session
+from officina.queue import postgres_claim as claims
 from officina.queue import postgres_jobs as jobs
 from officina.queue import postgres_library as library
 from officina.queue import postgres_limits as limits
@@ -36,9 +37,8 @@ from officina.queue import postgres_workers as crew
 from officina.queue.attempt import decode
 from officina.queue.postgres_batch import SQL, Batch, Row
 from officina.queue.postgres_bus import Bus
-from officina.queue.postgres_claim import Claim, claim
 from officina.queue.postgres_jobs import Move, Renew
-from officina.queue.postgres_lane import Lane, Surroundings, one_by_one
+from officina.queue.postgres_lane import Lane, Surroundings, Work, one_by_one
 from officina.queue.postgres_schema import prepare
 from officina.queue.postgres_server import NO_SNAPSHOT, Reads, Server, now_of
 from officina.queue.postgres_submit import Submit, submit
@@ -61,14 +61,15 @@ class PostgresQueue:
         self._clock = clock
         self._no_expiry_before = opened_at + terms.lease_s
         self._hold_off = False
+        self._tidy_at = 0.0
         self._reads = Reads(server)
         self._positions = library.Positions(self._reads)
-        self._bus = Bus(server, self.wakes)
+        self._bus = Bus(server, self.wakes, self._reads)
         around = Surroundings(server, terms, clock, self._bus.tell, self._regained)
-        self._submits = Lane("submit", submit, around)
-        self._claims = Lane("claim", claim, around)
-        self._moves = Lane("move", jobs.move, around)
-        self._others = Lane("other", one_by_one, around)
+        self._submits = Lane("submit", Work(submit, at_once=True), around)
+        self._claims = Lane("claim", Work(claims.claim, lock=claims.lock), around)
+        self._moves = Lane("move", Work(jobs.move, at_once=True), around)
+        self._others = Lane("other", Work(one_by_one), around)
 
     def _regained(self, away_s: float) -> None:
         """After a long absence of the database leases have run out through no fault of their workers."""
@@ -96,7 +97,7 @@ class PostgresQueue:
 
     async def claim(self, taker: Taker, wants: Sequence[Want]) -> Sequence[Lease]:
         """See Queue.claim. Nothing is written when nothing waits."""
-        leases: list[Lease] = await self._claims.do(Claim(taker, wants))
+        leases: list[Lease] = await self._claims.do(claims.Claim(taker, wants))
         return leases
 
     async def renew(self, worker: str, news: Sequence[News]) -> Renewal:
@@ -200,7 +201,7 @@ class PostgresQueue:
             return Swept()
         due = await self._other(sweeps.due_retries)
         gone = await self._other(sweeps.fail_orphans, models) if models is not None else 0
-        removed, keys = await self._other(sweeps.remove_expired)
+        removed, keys = await self._other(self._remove_expired)
         return Swept(swept.retried, swept.failed + gone, swept.cancelled, due, removed, keys)
 
     async def _expire_leases(self, batch: Batch) -> Swept | None:
@@ -211,13 +212,24 @@ class PostgresQueue:
             return Swept() if await sweeps.may_sweep(batch) else None
         return await sweeps.expire_leases(batch)
 
+    async def _remove_expired(self, batch: Batch) -> tuple[int, tuple[str, ...]]:
+        if not await sweeps.may_sweep(batch):
+            return 0, ()
+        if batch.now >= self._tidy_at:
+            self._tidy_at = batch.now + sweeps.TIDY_S
+            await sweeps.tidy(batch)
+        return await sweeps.remove_expired(batch)
+
     async def lose(self, workers: str) -> Swept:
         """See Queue.lose."""
         return await self._other(sweeps.lose_workers, workers)
 
-    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
+    async def usage(
+        self, since: str, until: str, key_id: str | None = None, *, weekly: bool = False
+    ) -> Sequence[Usage]:
         """See Queue.usage."""
-        return [Usage(*row) for row in await self._reads.rows(SQL["usage"], since, until, key_id)]
+        statement = SQL["usage_by_week" if weekly else "usage"]
+        return [Usage(*row) for row in await self._reads.rows(statement, since, until, key_id)]
 
     async def add_file(self, file: StoredFile) -> None:
         """See Queue.add_file."""

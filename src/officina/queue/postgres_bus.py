@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from officina.job import new_secret
-from officina.queue.postgres_batch import Connection
-from officina.queue.postgres_server import CONNECT_S, SETUP, Server
+from officina.queue.postgres_batch import SQL, Connection
+from officina.queue.postgres_server import CONNECT_S, SETUP, Reads, Server
 from officina.wake import Wakes
 
 CHANNEL = "officina"
@@ -25,9 +25,11 @@ BUS_SETUP = SETUP + "SET synchronous_commit = off;"
 class Bus:
     """Tells the other gateways what happened here, and this one what happened there."""
 
-    def __init__(self, server: Server, wakes: Wakes) -> None:
+    def __init__(self, server: Server, wakes: Wakes, reads: Reads) -> None:
         self._server = server
         self._wakes = wakes
+        self._reads = reads
+        self._versions: dict[str, str | None] = {}
         self._origin = new_secret()[:16]
         self._topics: set[str] = set()
         self._some = asyncio.Event()
@@ -57,7 +59,29 @@ class Bus:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
-            self._wakes.notify_all()
+            try:
+                self._wakes.notify(await self._reasons())
+            except Exception:  # noqa: BLE001 - whoever waits finds out what is wrong
+                self._wakes.notify_all()
+
+    async def _reasons(self) -> set[str]:
+        """The topics with a reason to wake: what waits, what is wished, jobs that are not as last seen."""
+        topics = [topic.partition(":") for topic in self._wakes.topics()]
+        models, workers, ids = (
+            [name for kind, _, name in topics if kind == wanted] for wanted in ("model", "worker", "job")
+        )
+        if not (models or workers or ids):
+            self._versions = {}
+            return set()
+        waiting, wished, versions = await self._reads.row(SQL["reasons"], models, workers, ids)
+        before, now = self._versions, dict(versions)
+        self._versions = {id_: now.get(id_) for id_ in ids}
+        changed = [id_ for id_ in ids if id_ not in before or before[id_] != now.get(id_)]
+        return {
+            *(f"model:{model}" for model in waiting),
+            *(f"worker:{worker}" for worker in wished),
+            *(f"job:{id_}" for id_ in changed),
+        }
 
     async def _keep_connected(self) -> None:
         while True:
@@ -81,7 +105,7 @@ class Bus:
             async with asyncio.timeout(POLL_S):
                 await self._some.wait()
         except TimeoutError:
-            await db.execute("")  # is the connection still there?
+            await db.execute("SELECT 1")  # is the connection still there?
             return
         topics, self._topics = self._topics, set()
         self._some.clear()

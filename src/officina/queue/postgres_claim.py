@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,34 +31,95 @@ async def claim(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
     A claim and its repetition, perhaps at two gateways at once, wait for each other by their nonce.
     """
     asked = {(each.taker.worker, each.taker.nonce): each for each in group}
-    await batch.db.execute(SQL["lock_claims"], sorted({number(*name) for name in asked}))
     claims = list(asked.values())
-    given = await _claimed_before(batch, claims)
-    limited = await room(batch, [want for each in claims for want in each.wants])
+    seen = await _look(batch, claims)
+    given = [[lease_of(row) for row in seen.before if _is_of(row, each.taker)] for each in claims]
+    limited = await room(batch, [want for each in claims for want in each.wants], seen.limited)
     if limited is None:
-        await _give(batch, claims, given)
+        await _give(batch, claims, given, seen)
     else:
         await _give_within(batch, claims, given, limited)
     return [given[claims.index(asked[each.taker.worker, each.taker.nonce])] for each in group]
 
 
-async def _give(batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]]) -> None:
+def lock(group: Sequence[Claim]) -> str:
+    """What a transaction of claims begins with: wait for whoever claims with one of these nonces."""
+    numbers = {number(each.taker.worker, each.taker.nonce) for each in group}
+    return SQL["lock_claims"] % ",".join(map(str, sorted(numbers)))
+
+
+class _Seen(NamedTuple):
+    """What a group of claims finds."""
+
+    before: Sequence[Row]
+    """What was leased under its nonces already."""
+    limited: Sequence[tuple[str, bytes | None]]
+    """Keys with limits of their own of which something waits, and those limits."""
+    heads: Sequence[tuple[str, float]]
+    """Models and since when each of their next jobs waits, in order."""
+    picked: Sequence[tuple[Any, ...]] | None
+    """The next jobs, locked, with the limits of their keys; None: not looked for yet."""
+
+
+async def _look(batch: Batch, claims: Sequence[Claim]) -> _Seen:
+    """Look at all that decides; where one model is wanted and nothing limited, take its next jobs, too."""
+    models = _models(claims)
+    is_open = batch.terms.limits.max_running is None and not any(
+        want.max_running is not None for each in claims for want in each.wants
+    )
+    names = sorted((each.taker.worker, each.taker.nonce) for each in claims)
+    workers, nonces = zip(*names, strict=True)
+    most = sum(each.taker.n for each in claims)
+    takes = is_open and len(models) == 1
+    text = SQL["to_claim_of_one"] % most if takes else SQL["to_claim"] % (_rounded(most) if is_open else 0)
+    found = await batch.db.fetchrow(text, batch.clock, workers, nonces, models[0] if takes else models)
+    assert found is not None, "a SELECT without FROM has one row"  # noqa: S101
+    batch.now, rows, limited, last = found
+    before = [Row(*row) for row in rows]
+    if not takes:
+        return _Seen(before, limited, last, None)
+    return _Seen(before, limited, (), None if before or limited else last)
+
+
+def _models(claims: Sequence[Claim]) -> list[str]:
+    return sorted({want.model for each in claims for want in each.wants})
+
+
+def _rounded(most: int) -> int:
+    """The next power of two, so that there are few different statements."""
+    return 1 << (most - 1).bit_length()
+
+
+def _is_of(row: Row, taker: Taker) -> bool:
+    return (row.worker, row.nonce) == (taker.worker, taker.nonce)
+
+
+async def _give(batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], seen: _Seen) -> None:
     """Give what waits where nothing is limited: a few statements, however many are asked for."""
-    while plan := await _plan(batch, claims, given):
-        short = await _pick(batch, claims, given, plan)
-        if not short or len({want.model for each in claims for want in each.wants}) == 1:
+    models, heads, picked = _models(claims), seen.heads, seen.picked
+    while plan := _plan(batch, claims, given, heads):
+        short = await _pick(batch, claims, given, plan, picked)
+        if not short or len(models) == 1:
             break
         await batch.flush()  # another gateway was quicker with what was seen: look again
+        most = _rounded(sum(each.taker.n for each in claims))
+        heads = [(row[0], row[1]) for row in await batch.db.fetch(SQL["heads"] % most, models)]
 
 
 async def _pick(
-    batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], plan: Sequence[tuple[int, Want]]
+    batch: Batch,
+    claims: Sequence[Claim],
+    given: Sequence[list[Lease]],
+    plan: Sequence[tuple[int, Want]],
+    picked: Sequence[tuple[Any, ...]] | None,
 ) -> bool:
     """Take the next jobs as planned; whether there were fewer of a model than planned."""
     short = False
     for model in dict.fromkeys(want.model for _, want in plan):
         served = [(place, want) for place, want in plan if want.model == model]
-        found = await batch.db.fetch(SQL["pick"] % len(served), model)
+        found = picked
+        if found is None:
+            found = [tuple(row) for row in await batch.db.fetch(SQL["pick"] % len(served), model)]
         rows = [row for row in found if not _is_limited(batch, row[-1])]
         if len(rows) < len(found):  # a limited key began to wait just now; the next claim counts it
             plan = ()
@@ -109,9 +172,9 @@ async def _ready(batch: Batch, claims: Sequence[Claim], lacking: int, limited: R
     A limited key that began to wait just now is not counted yet; the next claim does.
     """
     full = limited.full()
-    most = 1 << (lacking - 1).bit_length()  # few different statements
+    most = _rounded(lacking)
     ready: dict[str, list[Row]] = {}
-    for model in sorted({want.model for each in claims for want in each.wants}):
+    for model in _models(claims):
         if full:
             rows = await batch.db.fetch(SQL["pick_beyond"] % (most, most), model, full)
         else:
@@ -147,7 +210,7 @@ async def _give_ahead(
     lacking = sum(each.taker.n - len(have) for each, have in asking)
     if not lacking:
         return
-    most = 1 << (lacking - 1).bit_length()
+    most = _rounded(lacking)
     ready: dict[str, list[Row]] = {}
     for model in sorted(
         {want.model for each, _ in asking for want in each.wants if want.max_running is None}
@@ -190,17 +253,12 @@ def _give_fairest(
     return True
 
 
-async def _claimed_before(batch: Batch, group: Sequence[Claim]) -> list[list[Lease]]:
-    names = sorted({(each.taker.worker, each.taker.nonce) for each in group})
-    columns = [list(column) for column in zip(*names, strict=True)]
-    rows = [Row(*row) for row in await batch.db.fetch(SQL["claimed_before"], *columns)]
-    return [
-        [lease_of(row) for row in rows if (row.worker, row.nonce) == (each.taker.worker, each.taker.nonce)]
-        for each in group
-    ]
-
-
-async def _plan(batch: Batch, group: Sequence[Claim], given: Sequence[list[Lease]]) -> list[tuple[int, Want]]:
+def _plan(
+    batch: Batch,
+    group: Sequence[Claim],
+    given: Sequence[list[Lease]],
+    heads: Sequence[tuple[str, float]],
+) -> list[tuple[int, Want]]:
     """Who shall get the next job of which model: one pair (place in the group, want) for each job."""
     lacking = [max(0, each.taker.n - len(have)) for each, have in zip(group, given, strict=True)]
     models = sorted({want.model for each, n in zip(group, lacking, strict=True) if n for want in each.wants})
@@ -208,9 +266,8 @@ async def _plan(batch: Batch, group: Sequence[Claim], given: Sequence[list[Lease
         return []
     if len(models) == 1:  # nothing to choose
         return [(place, group[place].wants[0]) for place, n in enumerate(lacking) for _ in range(n)]
-    waiting: dict[str, list[float]] = {model: [] for model in models}
-    most = 1 << (sum(lacking) - 1).bit_length()  # few different statements
-    for model, created_at in await batch.db.fetch(SQL["heads"] % most, models):
+    waiting: dict[str, list[float]] = defaultdict(list)
+    for model, created_at in heads:
         waiting[model].append(created_at)
     return [
         (place, want)

@@ -38,8 +38,8 @@ class Renew(msgspec.Struct, frozen=True):
 async def move(batch: Batch, group: Sequence[Move | Renew]) -> list[Any]:
     """Decide about a group, one after the other, on rows that are locked for all of them."""
     ids = {each.job_id for op in group if isinstance(op, Renew) for each in op.news}
-    await batch.lock(ids.union(*(op.job_ids for op in group if isinstance(op, Move))))
-    wishes = await _stop_wishes(batch, {op.worker for op in group if isinstance(op, Renew)})
+    ids.update(*(op.job_ids for op in group if isinstance(op, Move)))
+    wishes = await _read(batch, ids, {op.worker for op in group if isinstance(op, Renew)})
     return [_answer(batch, op, wishes) for op in group]
 
 
@@ -50,10 +50,17 @@ def _answer(batch: Batch, op: Move | Renew, wishes: Sequence[tuple[str, str]]) -
         return error
 
 
-async def _stop_wishes(batch: Batch, workers: set[str]) -> list[tuple[str, str]]:
-    if not workers:
-        return []
-    return [(row[0], row[1]) for row in await batch.db.fetch(SQL["stop_wishes_of"], sorted(workers))]
+async def _read(batch: Batch, ids: set[str], workers: set[str]) -> Sequence[tuple[str, str]]:
+    """Read the jobs; the stop wishes of the workers."""
+    text = SQL["to_move"] % ("" if batch.at_once else "FOR UPDATE")
+    found = await batch.db.fetchrow(text, batch.clock, sorted(ids), sorted(workers))
+    assert found is not None, "a SELECT without FROM has one row"  # noqa: S101
+    batch.now, rows, wishes = found
+    for row in rows:
+        known = batch.keep(Row(*row))
+        if not batch.at_once:
+            known.version = None
+    return [(worker, id_) for worker, id_ in wishes]
 
 
 def _renew(batch: Batch, op: Renew, wishes: Sequence[tuple[str, str]]) -> Renewal:

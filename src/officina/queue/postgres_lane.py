@@ -1,7 +1,11 @@
 """A lane: one connection that writes, and gathers what arrives during a commit into the next group.
 
-The commit is the timer, as in `writer`. A connection that breaks before COMMIT was sent lost nothing: the
-group runs again. When it breaks while COMMIT is under way, a row of `lanes` tells whether it took place.
+The commit is the timer, as in `writer`. A group is tried at once where its work can be: one statement reads
+and one writes. When others got in the way, or have to be kept out, it runs in a transaction.
+
+A connection that breaks before the commit was sent lost nothing: the group runs again. When it breaks while
+that is under way, the lane's row in `lanes` is closed, and tells whether the commit took place; what comes
+later than that writes nothing, however long it was on its way.
 """
 
 from __future__ import annotations
@@ -17,15 +21,15 @@ import asyncpg
 
 from officina.errors import CallerError, Unavailable
 from officina.job import new_secret
-from officina.queue.postgres_batch import SQL, Batch, Connection
+from officina.queue.postgres_batch import SQL, Batch, Connection, LocksNeeded
 from officina.queue.postgres_server import (
     AWAY,
     CLOSED,
     PATIENCE_S,
     PAUSE_S,
+    WRITER_SETUP,
     Server,
     is_lost,
-    now_of,
     translated,
 )
 from officina.queue.protocol import Terms
@@ -36,8 +40,22 @@ GROUP = 256
 TRIES = 3
 """How often one operation is tried that others got in the way of."""
 
-Work = Callable[[Batch, Sequence[Any]], Awaitable[Sequence[Any]]]
-"""What a lane does with a group: its answers in order, a CallerError among them where one is refused."""
+CROWDED_S = 1.0
+"""How long a lane does without tries at once after others got in the way of one."""
+
+UNUSED_S = 3600.0
+"""A row of `lanes` that was not used for so long may have been swept away."""
+
+
+class Work(NamedTuple):
+    """What a lane does with a group."""
+
+    do: Callable[[Batch, Sequence[Any]], Awaitable[Sequence[Any]]]
+    """Its answers in order, a CallerError among them where one is refused."""
+    lock: Callable[[Sequence[Any]], str] | None = None
+    """A statement without parameters that a transaction begins with."""
+    at_once: bool = False
+    """Whether it can do without a transaction. It may raise LocksNeeded then."""
 
 
 class Surroundings(NamedTuple):
@@ -63,7 +81,7 @@ class _Unsure(NamedTuple):
 
     n: int
     answers: Sequence[Any]
-    topics: set[str]
+    batch: Batch
 
 
 class Lane:
@@ -71,7 +89,7 @@ class Lane:
 
     def __init__(self, name: str, work: Work, around: Surroundings) -> None:
         self._name = name
-        self._id = f"{name}-{new_secret()}"
+        self._id = ""
         self._work = work
         self._around = around
         self._asked: deque[_Asked] = deque()
@@ -79,6 +97,8 @@ class Lane:
         self._closed = False
         self._db: Connection | None = None
         self._n = 0
+        self._used_at = float("-inf")
+        self._crowded_until = 0.0
         self._away_since = 0.0
         self._task = asyncio.create_task(self._write(), name=f"officina-{name}")
 
@@ -149,7 +169,7 @@ class Lane:
 
     async def _connection(self) -> Connection:
         if self._db is None or self._db.is_closed():
-            self._db = await self._around.server.connect()
+            self._db = await self._around.server.connect(setup=WRITER_SETUP)
             if self._away_since:
                 self._around.regained(time.monotonic() - self._away_since)
                 self._away_since = 0.0
@@ -159,43 +179,76 @@ class Lane:
         """What was answered and told if the commit in doubt took place, else None."""
         if not unsure:
             return None
-        last = await db.fetchval(SQL["last_committed"], self._id)
+        last = await db.fetchval(SQL["close_lane"], self._id)
+        self._id = ""
         before = unsure.pop()
-        return (before.answers, before.topics) if last == before.n else None
+        return (before.answers, before.batch.hints) if last == before.n else None
 
     async def _once(
         self, db: Connection, group: Sequence[_Asked], unsure: list[_Unsure]
     ) -> tuple[Sequence[Any], set[str]]:
-        if self._n == 0:
-            await db.fetchval(SQL["last_committed"], self._id)
+        await self._open(db)
+        requests = [each.request for each in group]
+        if self._work.at_once and time.monotonic() > self._crowded_until:
+            with contextlib.suppress(LocksNeeded):
+                try:
+                    return await self._at_once(db, requests, unsure)
+                except asyncpg.DivisionByZeroError:
+                    self._crowded_until = time.monotonic() + CROWDED_S
+        return await self._in_transaction(db, requests, unsure)
+
+    async def _open(self, db: Connection) -> None:
+        """Make sure that there is a row that the next group can be noted in."""
+        now = time.monotonic()
+        if not self._id or now - self._used_at > UNUSED_S:
+            self._id, self._n = f"{self._name}-{new_secret()}", 1
+            await db.execute(SQL["open_lane"], self._id)
+        self._used_at = now
         self._n += 1
-        await db.execute("BEGIN")
+
+    def _batch(self, db: Connection, *, at_once: bool) -> Batch:
+        clock = self._around.clock
+        return Batch(db, self._name, self._around.terms, clock() if clock else None, at_once=at_once)
+
+    async def _at_once(
+        self, db: Connection, requests: Sequence[Any], unsure: list[_Unsure]
+    ) -> tuple[Sequence[Any], set[str]]:
+        batch = self._batch(db, at_once=True)
+        answers = await self._work.do(batch, requests)
+        if batch.has_news:
+            unsure.append(_Unsure(self._n, answers, batch))
+            try:
+                await batch.commit(self._id, self._n)
+            except asyncpg.PostgresError as error:
+                if not is_lost(error, db):
+                    unsure.clear()
+                raise
+        return answers, batch.hints
+
+    async def _in_transaction(
+        self, db: Connection, requests: Sequence[Any], unsure: list[_Unsure]
+    ) -> tuple[Sequence[Any], set[str]]:
+        batch = self._batch(db, at_once=False)
         try:
-            batch = Batch(db, self._name, await now_of(db, self._around.clock), self._around.terms)
-            answers = await self._work(batch, [each.request for each in group])
+            await db.execute(f"BEGIN; {self._work.lock(requests)}" if self._work.lock else "BEGIN")
+            answers = await self._work.do(batch, requests)
             await batch.flush()
-        except BaseException as error:
-            if not is_lost(error, db):
-                with contextlib.suppress(Exception):
-                    await db.execute("ROLLBACK")
-            raise
-        if batch.wrote:
-            unsure.append(_Unsure(self._n, answers, batch.topics))
-        try:
+            if batch.wrote:
+                unsure.append(_Unsure(self._n, answers, batch))
             await db.execute(self._last_words(batch))
-        except asyncpg.PostgresError as error:
+        except BaseException as error:
+            if isinstance(error, asyncpg.DivisionByZeroError):  # the lane's row is gone
+                self._id = ""
             if not is_lost(error, db):
                 unsure.clear()
                 with contextlib.suppress(Exception):
                     await db.execute("ROLLBACK")
             raise
-        return answers, batch.topics
+        return answers, batch.hints
 
     def _last_words(self, batch: Batch) -> str:
         """What ends a group, in one message to the server: note which one it was, and commit."""
-        if not batch.wrote:
-            return "COMMIT"
-        return f"{SQL['committed'] % (self._id, self._n, batch.now)}; COMMIT"
+        return SQL["last_words"] % (self._n, batch.now, self._id, self._n) if batch.wrote else "COMMIT"
 
     def _drop(self) -> None:
         if self._db is not None:
@@ -203,7 +256,10 @@ class Lane:
             self._db = None
 
 
-_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+_IN_THE_WAY = (
+    *(asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError),
+    asyncpg.DivisionByZeroError,
+)
 """Errors by which another transaction got in the way of one that may well succeed next time."""
 
 
@@ -220,6 +276,7 @@ def _settle(group: Sequence[_Asked], answers: Sequence[Any]) -> None:
 async def one_by_one(batch: Batch, group: Sequence[Callable[[Batch], Awaitable[Any]]]) -> list[Any]:
     """Run operations that stand by themselves one after the other, in one transaction."""
     answers: list[Any] = []
+    batch.now = await batch.db.fetchval(SQL["now"], batch.clock)
     for operation in group:
         try:
             answers.append(await operation(batch))

@@ -38,21 +38,19 @@ def number(*words: str) -> int:
 class Admission:
     """Decides about the submits of one group; what it lets in counts for those that follow."""
 
-    def __init__(self, batch: Batch, limits: Mapping[str, KeyLimits]) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        limits: Mapping[str, KeyLimits],
+        waiting: Mapping[str, int],
+        due_at: Mapping[str, float],
+        use: Mapping[str, Use],
+    ) -> None:
         self._batch = batch
         self._limits = limits
-        self._waiting: dict[str, int] = {}
-        self._due_at: dict[str, float] = {}
-        self._use: dict[str, Use] = {}
-
-    async def read(self) -> None:
-        """Read what the keys take; after every lock of the group is held."""
-        db = self._batch.db
-        self._waiting = dict(map(tuple, await db.fetch(SQL["waiting_of_keys"], sorted(self._limits))))
-        if rated := sorted(each for each, limits in self._limits.items() if Rate.of(limits)):
-            self._due_at = dict(map(tuple, await db.fetch(SQL["rates"], rated)))
-        if budgeted := [each for each, limits in self._limits.items() if limits.is_budgeted]:
-            self._use = await _spending(self._batch, budgeted)
+        self._waiting = dict(waiting)
+        self._due_at = dict(due_at)
+        self._use = dict(use)
 
     def admit(self, job: NewJob, max_waiting: int) -> Allowance | None:
         """Count a submit against the limits of its key. Raises as Queue.submit, with nothing counted then."""
@@ -81,17 +79,27 @@ class Admission:
         return rate.allowance(due_at, self._batch.now)
 
 
-async def admission(batch: Batch, key_ids: Collection[str]) -> Admission:
-    """What decides about submits of these keys, with the locks of those that are limited."""
-    own = await _own_limits(batch, key_ids)
-    limits = {each: own.get(each, KeyLimits()).over(batch.terms.limits) for each in sorted(key_ids)}
-    exact = [
+def exact(own: Mapping[str, KeyLimits], usual: KeyLimits) -> list[str]:
+    """The keys whose submits are decided about one after the other, in all gateways."""
+    return [
         each
-        for each, its in limits.items()
-        if its.is_budgeted or Rate.of(its) or own.get(each, KeyLimits()).max_waiting is not None
+        for each, its in own.items()
+        if its.over(usual).is_budgeted or Rate.of(its.over(usual)) or its.max_waiting is not None
     ]
-    await lock(batch, "submits", exact)
-    return Admission(batch, limits)
+
+
+async def lock_submits(batch: Batch, key_ids: Collection[str]) -> dict[str, KeyLimits]:
+    """Wait for whoever decides about submits of those keys that are limited; the own limits of all."""
+    found = await _own_limits(batch, key_ids)
+    own = {each: found.get(each, KeyLimits()) for each in sorted(key_ids)}
+    await lock(batch, "submits", exact(own, batch.terms.limits))
+    return own
+
+
+async def spending(batch: Batch, limits: Mapping[str, KeyLimits]) -> dict[str, Use]:
+    """What those keys that have a budget have spent and hold of it."""
+    budgeted = [each for each, its in limits.items() if its.is_budgeted]
+    return await _spending(batch, budgeted) if budgeted else {}
 
 
 async def _own_limits(batch: Batch, key_ids: Collection[str]) -> dict[str, KeyLimits]:
@@ -134,14 +142,19 @@ class Room:
             self.keys[key_id] -= 1
 
 
-async def room(batch: Batch, wants: Collection[Want]) -> Room | None:
-    """What the limited keys that wait for these models, and the limited models, may run; None: no limits."""
-    models = sorted({want.model for want in wants})
-    most = {
-        key_id: limits.max_running
-        for key_id, limits in (await _waiting(batch, models)).items()
-        if limits.max_running is not None
-    }
+async def room(
+    batch: Batch, wants: Collection[Want], waiting: Collection[tuple[str, bytes | None]]
+) -> Room | None:
+    """What the limited keys that wait for these models, and the limited models, may run; None: no limits.
+
+    `waiting` has the keys with limits of their own that wait, and those limits.
+    """
+    usual = batch.terms.limits
+    if usual.max_running is not None:
+        models = sorted({want.model for want in wants})
+        waiting = [(row[0], row[1]) for row in await batch.db.fetch(SQL["all_waiting"], models)]
+    limits = {key_id: limits_of(its).over(usual) for key_id, its in waiting}
+    most = {key_id: its.max_running for key_id, its in limits.items() if its.max_running is not None}
     capped = sorted({want.model for want in wants if want.max_running is not None})
     if not most and not capped:
         return None
@@ -150,13 +163,6 @@ async def room(batch: Batch, wants: Collection[Want]) -> Room | None:
     running = defaultdict(int, map(tuple, await batch.db.fetch(SQL["running_of_keys"], sorted(most))))
     of_models = dict(map(tuple, await batch.db.fetch(SQL["running_of_models"], capped)))
     return Room({key_id: n - running[key_id] for key_id, n in most.items()}, of_models)
-
-
-async def _waiting(batch: Batch, models: Collection[str]) -> dict[str, KeyLimits]:
-    usual = batch.terms.limits
-    name = "limited_waiting" if usual.max_running is None else "all_waiting"
-    rows = await batch.db.fetch(SQL[name], list(models))
-    return {row[0]: limits_of(row[1]).over(usual) for row in rows}
 
 
 async def use(batch: Batch, key_ids: Collection[str]) -> dict[str, Use]:

@@ -44,6 +44,9 @@ SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET enable_hashj
 SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '3500ms';
 """
 
+# Writers say the same few long statements over and over; some of them the server would else plan each time.
+WRITER_SETUP = SETUP + "SET plan_cache_mode = force_generic_plan;"
+
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,

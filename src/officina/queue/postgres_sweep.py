@@ -11,6 +11,9 @@ from officina.queue.postgres_batch import SQL, Batch
 from officina.queue.postgres_workers import forget
 from officina.queue.protocol import FORGET_WORKER_S, Swept
 
+TIDY_S = 30.0
+"""Between two removals of rows that mean nothing any more."""
+
 
 async def may_sweep(batch: Batch) -> bool:
     """Take the lock of the sweep for this transaction; False when another gateway has it."""
@@ -82,20 +85,23 @@ async def fail_orphans(batch: Batch, models: Collection[str]) -> int:
 
 
 async def remove_expired(batch: Batch) -> tuple[int, tuple[str, ...]]:
-    """Remove a batch of rows past their time: how many, and the store keys of their files."""
-    if not await may_sweep(batch):
-        return 0, ()
-    batch.wrote = True
+    """Remove jobs and uploads past their time, a batch: how many jobs, and the store keys of their files."""
     old = [row[0] for row in await batch.db.fetch(SQL["old_jobs"], batch.now - batch.terms.retention_s)]
     keys = await drop_jobs(batch, old) if old else ()
     uploads = await batch.db.fetch(SQL["old_uploads"], batch.now)
+    batch.wrote = batch.wrote or bool(uploads)
+    return len(old), (*keys, *(row[0] for row in uploads))
+
+
+async def tidy(batch: Batch) -> None:
+    """Remove rows that mean nothing any more. Nobody takes notice of them, so this is seldom enough."""
+    batch.wrote = True
     await batch.db.execute(SQL["old_idempotency"], batch.now - batch.terms.idempotency_s)
     await batch.db.execute(SQL["old_sessions"], batch.now)
     await batch.db.execute(SQL["old_rates"], batch.now)
     await batch.db.execute(SQL["old_workers"], batch.now - FORGET_WORKER_S)
     for name in ("old_clocks", "old_counts", "old_lanes"):
         await batch.db.execute(SQL[name])
-    return len(old), (*keys, *(row[0] for row in uploads))
 
 
 async def delete(batch: Batch, job_id: str, owner: str | None) -> tuple[str, ...]:

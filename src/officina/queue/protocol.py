@@ -83,7 +83,7 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """One day's runs of one model by one key. `day` is ISO 8601, UTC; `run_s` is engine time."""
+    """One day's (or week's) runs of one model by one key. `day` is ISO 8601, UTC; `run_s` is engine time."""
 
     day: str
     model: str
@@ -240,8 +240,13 @@ class Queue(Protocol):
         """Expire the leases of every worker whose id starts so, and forget it: it is known to be dead."""
         ...
 
-    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
-        """The daily roll-up between two days, both included (ISO 8601), of one key or of all."""
+    async def usage(
+        self, since: str, until: str, key_id: str | None = None, *, weekly: bool = False
+    ) -> Sequence[Usage]:
+        """The daily roll-up between two days, both included (ISO 8601), of one key or of all.
+
+        With `weekly`, a row is a calendar week's, and its `day` the Monday.
+        """
         ...
 
     async def add_file(self, file: StoredFile) -> None:

@@ -236,9 +236,12 @@ class SqliteQueue:
         """See Queue.lose."""
         return await self._writer.do(sqlite_sweep.lose_workers, workers, self._terms)
 
-    async def usage(self, since: str, until: str, key_id: str | None = None) -> Sequence[Usage]:
+    async def usage(
+        self, since: str, until: str, key_id: str | None = None, *, weekly: bool = False
+    ) -> Sequence[Usage]:
         """See Queue.usage."""
-        return [Usage(*row) for row in await self._scan(SQL["usage"], (since, until, key_id))]
+        statement = SQL["usage_by_week" if weekly else "usage"]
+        return [Usage(*row) for row in await self._scan(statement, (since, until, key_id))]
 
     async def add_file(self, file: StoredFile) -> None:
         """See Queue.add_file."""

@@ -10,11 +10,14 @@ import pytest
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size
 from officina.engines.collage.plan import Compose, Mention
+from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene.figures import stays_upright
-from officina.engines.collage.scene.placement import Figure, Stage, check_bearable, place
+from officina.engines.collage.scene.placement import check_bearable, place
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 from officina.engines.collage.scene.view import open_frame, view_of
 from officina.engines.collage.subject.cutout import Cutout
+from officina.engines.collage.subject.ending import footed, grounded
 from officina.engines.collage.things import thing
 
 SIZES = [
@@ -154,3 +157,88 @@ def test_who_stands_in_the_picture_is_not_said_to_sit() -> None:
     assert not stays_upright(figure(cut=low), sitting, bench), "she may well sit"
     assert not stays_upright(figure(cut=BUST), sitting, bench), "her legs are not seen"
     assert not stays_upright(figure("bottle"), sitting, bench), "things have no pose"
+
+
+def test_nobody_is_put_before_who_is_there_already() -> None:
+    set_ = replace(stage(SCENES[0], SIZES[4]), occupied=occupied(0.4, 0.6))
+    (alone,), (aside,) = (
+        place([figure()], wish(), stage(SCENES[0], SIZES[4])),
+        place([figure()], wish(), set_),
+    )
+    assert set_.taken(alone.box) > 0.9
+    assert set_.taken(aside.box) < 0.25
+
+
+def test_an_asked_side_is_kept_whoever_is_there() -> None:
+    set_ = replace(stage(SCENES[0], SIZES[4]), occupied=occupied(0.0, 0.5))
+    (spot,) = place([figure()], wish(side="left"), set_)
+    assert spot.box.center[0] < SCENES[0].width / 2
+
+
+def test_who_is_on_a_seat_has_the_head_inside_the_scene() -> None:
+    seat = Box(800, 300, 1500, 1700)
+    (spot,) = place([figure()], wish(), stage(SCENES[0], SIZES[1], "chair", seat))
+    assert spot.box.top >= 0
+
+
+def test_where_there_is_no_room_for_a_head_the_placing_is_refused() -> None:
+    seat = Box(800, 0, 1500, 500)
+    with pytest.raises(CannotDo, match="no room"):
+        place([figure()], wish(), stage(SCENES[0], SIZES[1], "chair", seat))
+
+
+@pytest.mark.parametrize(("width", "share"), [(1500, 0.2), (300, 0.2)])
+def test_a_small_boat_is_seen_from_nearer(width: int, share: float) -> None:
+    spots, set_ = on_boat(width)
+    view = view_of(set_, spots, SIZES[4])
+    assert view.mapped(spots[0].box).height / SIZES[4].height >= share - 0.01
+
+
+def test_on_a_boat_at_the_horizon_nobody_is_placed() -> None:
+    spots, set_ = on_boat(24)
+    with pytest.raises(CannotDo, match="from nearer"):
+        view_of(set_, spots, SIZES[4])
+
+
+def on_boat(width: int) -> tuple[tuple[Spot, ...], Stage]:
+    box = Box(1200 - width / 2, 1200, 1200 + width / 2, 1200 + 0.4 * width)
+    per_m = width / thing("boat").width_m
+    at = Box(1200 - 0.3 * per_m, box.top - 1.2 * per_m, 1200 + 0.3 * per_m, box.top + 0.5 * per_m)
+    return (Spot(at, hidden=True),), stage(SCENES[0], SIZES[4], "boat", box)
+
+
+def occupied(left: float, right: float) -> Mask:
+    mask = np.zeros((60, 80), np.uint8)
+    mask[:, round(80 * left) : round(80 * right)] = 255
+    return mask
+
+
+def body(rows: list[tuple[int, int]]) -> Cutout:
+    """A figure of 100 columns: for each part its height and how wide it is there."""
+    widths = np.concatenate([np.full(height, width) for height, width in rows])
+    alpha = (np.abs(np.arange(100)[None] - 49.5) * 2 < widths[:, None]).astype(np.uint8) * 255
+    box = Box(0, 0, 100, len(widths))
+    return replace(WHOLE, pixels=np.full((*alpha.shape, 3), 90, np.uint8), alpha=alpha, box=box)
+
+
+STANDING = body([(40, 30), (10, 14), (120, 70), (130, 40)])
+TRUNK = body([(60, 40), (10, 20), (110, 90), (10, 4)])
+
+
+def test_somebody_whose_legs_are_lost_is_a_bust() -> None:
+    seen = Box(0, 0, 100, 300)
+    cut = grounded(TRUNK, thing("person"), seen, 400)
+    assert cut.cut_bottom and cut.height <= 180
+    assert np.count_nonzero(cut.alpha[-1] > 128) >= 50
+
+
+def test_somebody_seen_with_feet_stays_whole() -> None:
+    assert grounded(STANDING, thing("person"), Box(0, 0, 100, 302), 400) is STANDING
+    assert footed(STANDING, thing("person")) == (STANDING, False)
+
+
+def test_a_trunk_without_feet_rises_from_the_lower_edge() -> None:
+    cut, footless = footed(TRUNK, thing("person"))
+    assert footless and not cut.cut_bottom
+    (spot,) = place([replace(figure(cut=cut), footless=True)], wish(), stage(SCENES[0], SIZES[1]))
+    assert spot.at_edge

@@ -20,8 +20,14 @@ from officina.engines.collage.things import Thing
 
 Found = TypeVar("Found")
 LOOK_SIDE = 640
+SOLID = frozenset(("car", "bus", "truck", "train"))
+"""What nobody can look through below, although its wheels are dark."""
 SEEN_SCORE = 0.2
 """From here on the detector is believed when the prompt names the thing."""
+AKIN_SCORE = 0.35
+"""From here on it is believed that a thing was taken for another that it resembles."""
+SURE_SCORE = 0.6
+"""Beyond it the detector is right: what is so surely a dog is no cat."""
 COUNTED_SCORE = 0.3
 """From here on a thing counts when the prompt says how many."""
 
@@ -39,16 +45,18 @@ class Look:
     has_alpha: bool
 
     def best(self, thing: Thing) -> Detection | None:
-        """The most convincing and largest thing of that kind."""
-        found = [d for d in self.detections if d.kind in thing.kinds and self._believed(d)]
-        return max(found, key=self.weight, default=None)
+        """The most convincing and largest thing of that kind, or of one that it is often taken for."""
+        return max(self._seen(thing), key=self.weight, default=None)
+
+    def _seen(self, thing: Thing) -> list[Detection]:
+        own = [d for d in self.detections if d.kind in thing.kinds and self._believed(d)]
+        most = SURE_SCORE if thing.kinds else 1.0
+        akin = [d for d in self.detections if d.kind in thing.akin and AKIN_SCORE <= d.score <= most]
+        return own or [d for d in akin if self._believed(d)]
 
     def instances(self, thing: Thing) -> tuple[Detection, ...]:
         """All things of that kind that can be told apart, most convincing first."""
-        found = sorted(
-            (d for d in self.detections if d.kind in thing.kinds and self._believed(d)),
-            key=lambda d: (-self.weight(d), d.box.left),
-        )
+        found = sorted(self._seen(thing), key=lambda d: (-self.weight(d), d.box.left))
         least = 0.5 * found[0].score if found else 0.0
         return tuple(d for d in found if d.score >= max(COUNTED_SCORE, least))
 
@@ -77,7 +85,7 @@ class Look:
             return None
         box = best.box
         for other in self.detections if thing.plural else ():
-            if other.kind in thing.kinds and other.score >= max(0.35, 0.5 * best.score):
+            if other.kind == best.kind and other.score >= max(0.35, 0.5 * best.score):
                 box = box.united(other.box)
         return box
 
@@ -90,7 +98,7 @@ class Look:
             for d in self.detections
             if d.score >= 0.4 and d.kind not in kinds and d.box.overlap(box) < 0.6
         )
-        return Hint(box, tuple(others), self.salience)
+        return Hint(box, tuple(others), self.salience, solid=bool(SOLID & set(kinds)))
 
     def group_hint(self, thing: Thing, count: int) -> Hint | None:
         """For cutting out that many of a kind together; None when there are fewer."""
@@ -109,7 +117,8 @@ class Look:
         box = sure[0] if self.main and sure else None
         for other in sure[1:]:
             box = box.united(other) if box else None
-        return Hint(box, salience=self.salience)
+        solid = self.main is not None and self.main.kind in SOLID
+        return Hint(box, salience=self.salience, solid=solid)
 
     def weight(self, detection: Detection) -> float:
         """How much a detection counts: by its score, and by how much of the picture it fills."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import cv2
+import numpy as np
+
 from officina.engines.collage.album import Album, Look
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Anchor, Size, around, shown
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.raster import Mask
+from officina.engines.collage.raster import Mask, disc, resized
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.subject.cutout import Hint, bounds, cut_edges, subject_alpha
+
+_STANDS_OUT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Canvas:
     picture: Picture
     keep: Box
     anchor: Anchor = Anchor()
+    salience: Mask | None = None
+    """What stands out in its source, on a small copy."""
     subject: Mask | None = None
     """Where its subject is, once that was found."""
     source: int | None = None
@@ -33,7 +40,15 @@ class Canvas:
         """At the asked size, nothing important cropped, nothing stretched."""
         if Size(self.picture.width, self.picture.height) == size:
             return self.picture
-        return shown(self.picture, self.part(size), size, self.subject)
+        return shown(self.picture, self.part(size), size, self.not_twice)
+
+    @property
+    def not_twice(self) -> Mask | None:
+        """What must not be seen again where the picture goes on beyond its edges."""
+        if self.subject is not None or self.salience is None or self.moved:
+            return self.subject
+        clear = cv2.dilate((self.salience > _STANDS_OUT).astype(np.uint8) * 255, disc(5))
+        return resized(np.asarray(clear, np.uint8), (self.picture.width, self.picture.height))
 
     def part(self, size: Size) -> Box:
         """What of the picture is shown at that size; it may reach over the edges."""
@@ -104,7 +119,8 @@ class Bench:
             whole = Box(0, 0, picture.width, picture.height)
             return Canvas(picture, whole, Anchor(left=True, top=True, right=True, bottom=True), source=index)
         look = self.album.look(index)
-        return Canvas(self.album.picture(index), look.salient, _anchor_of(look), source=index)
+        picture = self.album.picture(index)
+        return Canvas(picture, look.salient, _anchor_of(look), look.salience, source=index)
 
     def look(self, canvas: Canvas) -> Look:
         """What is in the canvas, in its own pixels."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from officina.engines.collage.box import Box
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.raster import Mask, Pixels, blended, resized
+from officina.engines.collage.raster import Mask, Pixels, blended, hazy, resized
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,16 @@ def _continued(pixels: Pixels, edges: _Edges, avoid: Mask | None) -> Pixels:
     outside = np.full(wide.shape[:2], 255, np.uint8)
     outside[top : top + height, left : left + width] = 0
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
-    share = np.clip(distance / max(0.06 * max(height, width), 4), 0, 1)
-    return blended(wide, tones, (share * 255).astype(np.uint8))
+    share = np.clip(distance / max(0.06 * max(height, width), 4), 0, 1) * 255
+    return blended(wide, tones, np.maximum(share.astype(np.uint8), _repeated(edges, avoid, outside)))
+
+
+def _repeated(edges: _Edges, avoid: Mask | None, outside: Mask) -> Mask:
+    """Where the mirror would show the subject a second time."""
+    if avoid is None:
+        return np.zeros_like(outside)
+    mirrored = cv2.copyMakeBorder(avoid, *edges, cv2.BORDER_REFLECT)
+    return np.asarray(cv2.bitwise_and(hazy(np.asarray(mirrored, np.uint8), 4.0), outside), np.uint8)
 
 
 def _tones(wide: Pixels, known: Mask) -> Pixels:

@@ -19,6 +19,8 @@ class Thing:
     name: str
     kinds: tuple[str, ...] = ()
     """The detector's kinds that show it; none when only saliency can find it."""
+    akin: tuple[str, ...] = ()
+    """Kinds that the detector often takes it for; believed where none of its own is seen."""
     height_m: float = 0.3
     width_m: float = 0.3
     shape: Shape = "object"

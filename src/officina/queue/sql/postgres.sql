@@ -5,15 +5,21 @@
 -- name: now
 SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8)
 
--- name: committed
--- Written out, as a script takes no parameters: the id is our own, the others are numbers.
-INSERT INTO lanes (id, n, seen_at) VALUES ('%s', %d, %r)
-ON CONFLICT (id) DO UPDATE SET n = excluded.n, seen_at = excluded.seen_at
+-- name: open_lane
+INSERT INTO lanes (id, n, seen_at) VALUES ($1, 1, extract(epoch FROM clock_timestamp()))
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 
--- name: last_committed
--- An update, so that it waits for a transaction of the same lane that is still under way.
-INSERT INTO lanes AS l (id, n, seen_at) VALUES ($1, 0, extract(epoch FROM clock_timestamp()))
-ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING l.n
+-- name: committed
+UPDATE lanes SET n = $2::bigint, seen_at = $3::float8 WHERE id = $1 AND n > 0 AND n < $2::bigint
+
+-- name: last_words
+-- Written out, as a script takes no parameters: the id is our own, the others are numbers.
+WITH committed AS (UPDATE lanes SET n = %d, seen_at = %r WHERE id = '%s' AND n > 0 AND n < %d RETURNING 1)
+SELECT 1 / count(*) FROM committed; COMMIT
+
+-- name: close_lane
+-- It waits for a group of the lane that is still under way, and none that comes later finds the row open.
+UPDATE lanes SET n = -abs(n) WHERE id = $1 RETURNING -n
 
 -- name: job
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
@@ -40,6 +46,16 @@ SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started
        most_outputs, most_usd
   FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
 
+-- name: to_move
+-- The time, the rows with the version of each, and the stop wishes of some workers; %s is how the rows are locked.
+WITH found AS MATERIALIZED (
+  SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+         output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+         most_outputs, most_usd, '\x'::bytea, xmin::text
+    FROM jobs WHERE id = ANY($2::text[]) ORDER BY id %s)
+SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8), ARRAY(SELECT found FROM found),
+       ARRAY(SELECT ROW(worker, id) FROM jobs WHERE worker = ANY($3::text[]) AND state = 'running' AND stop_wish = 1)
+
 -- name: free_rows
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
        output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
@@ -47,7 +63,8 @@ SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started
   FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE SKIP LOCKED
 
 -- name: lock_claims
-SELECT pg_advisory_xact_lock(1869440361, n) FROM unnest($1::integer[]) AS n
+-- Written out, so that it goes with BEGIN: %s are numbers.
+SELECT pg_advisory_xact_lock(1869440361, n) FROM unnest('{%s}'::integer[]) AS n
 
 -- name: heads
 -- The first few of each model as they stand, to choose among models; %d is how many.
@@ -55,6 +72,48 @@ SELECT h.model, h.created_at FROM unnest($1::text[]) AS m (id), LATERAL (
   SELECT model, created_at, tag, seq FROM jobs
    WHERE model = m.id AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT %d) AS h
  ORDER BY h.model, h.tag, h.seq
+
+-- name: to_claim
+-- The time, what was leased under these nonces before, the limited keys that wait for these models, and the first few
+-- of each model as they stand, to choose among models; %d is how many. What is limited is not looked for by EXISTS, which
+-- would be turned round into a walk over all that wait.
+SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8), ARRAY(
+  SELECT ROW(id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+             output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish,
+             memo, most_outputs, most_usd, input)
+    FROM jobs JOIN unnest($2::text[], $3::text[]) AS c (by_worker, by_nonce) ON worker = by_worker AND nonce = by_nonce
+   WHERE state = 'running' ORDER BY tag, seq), ARRAY(
+  SELECT ROW(id, limits) FROM keys AS k
+   WHERE limits IS NOT NULL
+     AND (SELECT 1 FROM counts AS c WHERE c.key_id = k.id AND c.model = ANY($4::text[]) LIMIT 1) IS NOT NULL), ARRAY(
+  SELECT ROW(h.model, h.created_at) FROM unnest($4::text[]) AS m (id), LATERAL (
+    SELECT model, created_at, tag, seq FROM jobs
+     WHERE model = m.id AND state = 'queued' AND run_at IS NULL ORDER BY tag, seq LIMIT %d) AS h
+   ORDER BY h.model, h.tag, h.seq)
+
+-- name: to_claim_of_one
+-- The same where there is one model to choose, and its next jobs, unless something was leased before or is limited.
+WITH before AS MATERIALIZED (
+  SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+         output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+         most_outputs, most_usd, input
+    FROM jobs JOIN unnest($2::text[], $3::text[]) AS c (by_worker, by_nonce) ON worker = by_worker AND nonce = by_nonce
+   WHERE state = 'running' ORDER BY tag, seq),
+limited AS MATERIALIZED (
+  SELECT id, limits FROM keys AS k
+   WHERE limits IS NOT NULL
+     AND (SELECT 1 FROM counts AS c WHERE c.key_id = k.id AND c.model = $4 LIMIT 1) IS NOT NULL),
+pick AS MATERIALIZED (
+  SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
+         output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
+         most_outputs, most_usd, input
+    FROM jobs WHERE model = $4 AND state = 'queued' AND run_at IS NULL
+     AND NOT EXISTS (SELECT FROM before) AND NOT EXISTS (SELECT FROM limited)
+   ORDER BY tag, seq LIMIT %d FOR UPDATE SKIP LOCKED),
+picked AS MATERIALIZED (
+  SELECT pick.*, k.limits FROM pick LEFT JOIN keys AS k ON k.id = pick.key_id ORDER BY tag, seq)
+SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8), ARRAY(SELECT before FROM before),
+       ARRAY(SELECT limited FROM limited), ARRAY(SELECT picked FROM picked)
 
 -- name: pick
 WITH pick AS MATERIALIZED (
@@ -90,12 +149,6 @@ SELECT pg_advisory_xact_lock(1869440362, n) FROM unnest($1::integer[]) AS n
 
 -- name: limits_of_keys
 SELECT id, limits FROM keys WHERE id = ANY($1::text[]) AND limits IS NOT NULL
-
--- name: limited_waiting
--- Not EXISTS, which would be turned round into a walk over all that wait.
-SELECT id, limits FROM keys AS k
- WHERE limits IS NOT NULL
-   AND (SELECT 1 FROM counts AS c WHERE c.key_id = k.id AND c.model = ANY($1::text[]) LIMIT 1) IS NOT NULL
 
 -- name: all_waiting
 SELECT w.key_id, k.limits FROM (SELECT DISTINCT key_id FROM counts WHERE model = ANY($1::text[])) AS w
@@ -139,12 +192,15 @@ SELECT w.id, u.outputs, u.cost_usd, q.outputs + r.outputs, q.usd + r.usd
        LATERAL (SELECT coalesce(sum(most_outputs), 0)::bigint AS outputs, coalesce(sum(most_usd), 0) AS usd
                   FROM jobs WHERE key_id = w.id AND state = 'running') AS r
 
--- name: claimed_before
-SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
-       output, error, notes, cost_usd, max_attempts, history, events, worker, nonce, token, lease_until, stop_wish, memo,
-       most_outputs, most_usd, input
-  FROM jobs JOIN unnest($1::text[], $2::text[]) AS c (by_worker, by_nonce) ON worker = by_worker AND nonce = by_nonce
- WHERE state = 'running' ORDER BY tag, seq
+-- name: reasons
+-- The models of $1 of which something is ready, the workers of $2 of which something is wished, and the version of each
+-- job of $3. The last ready job is looked for: at the other end lie the leavings of what was just claimed.
+SELECT ARRAY(SELECT m FROM unnest($1::text[]) AS m
+              WHERE (SELECT seq FROM jobs WHERE model = m AND state = 'queued' AND run_at IS NULL
+                      ORDER BY tag DESC, seq DESC LIMIT 1) IS NOT NULL),
+       ARRAY(SELECT worker FROM jobs WHERE worker = ANY($2::text[]) AND state = 'running' AND stop_wish = 1
+             UNION ALL SELECT id FROM workers WHERE id = ANY($2::text[]) AND drain_wish = 1),
+       ARRAY(SELECT ROW(id, xmin::text) FROM jobs WHERE id = ANY($3::text[]))
 
 -- name: held
 SELECT id, model, key_id, state, created_at, tag, seq, attempts, run_at, started_at, finished_at, engine,
@@ -159,14 +215,15 @@ UPDATE jobs SET state = w.state, attempts = w.attempts, run_at = w.run_at, start
        token = w.token, lease_until = w.lease_until, stop_wish = w.stop_wish, memo = w.memo
   FROM unnest($1::text[], $2::text[], $3::integer[], $4::float8[], $5::float8[], $6::float8[], $7::text[],
               $8::bytea[], $9::bytea[], $10::bytea[], $11::float8[], $12::bytea[], $13::integer[], $14::text[],
-              $15::text[], $16::text[], $17::float8[], $18::integer[], $19::text[])
+              $15::text[], $16::text[], $17::float8[], $18::integer[], $19::text[], $20::text[])
     AS w (id, state, attempts, run_at, started_at, finished_at, engine, output, error, notes, cost_usd, history,
-          events, worker, nonce, token, lease_until, stop_wish, memo)
- WHERE jobs.id = w.id
+          events, worker, nonce, token, lease_until, stop_wish, memo, version)
+ WHERE jobs.id = w.id AND (w.version IS NULL OR jobs.xmin::text = w.version)
 
 -- name: extend_leases
-UPDATE jobs SET lease_until = w.lease_until FROM unnest($1::text[], $2::float8[]) AS w (id, lease_until)
- WHERE jobs.id = w.id
+UPDATE jobs SET lease_until = w.lease_until
+  FROM unnest($1::text[], $2::float8[], $3::text[]) AS w (id, lease_until, version)
+ WHERE jobs.id = w.id AND (w.version IS NULL OR jobs.xmin::text = w.version)
 
 -- name: insert_jobs
 INSERT INTO jobs (id, model, key_id, level, tag, state, input, created_at, max_attempts, notes, words,
@@ -188,8 +245,11 @@ SELECT n, kind, at, data FROM events WHERE job_id = $1 AND n > $2 ORDER BY n
 INSERT INTO pins (job_id, name) SELECT * FROM unnest($1::text[], $2::text[])
 
 -- name: unpin
-WITH gone AS (DELETE FROM pins WHERE job_id = ANY($1::text[]) RETURNING name)
-UPDATE files SET expires_at = greatest(expires_at, $2) FROM gone WHERE files.name = gone.name
+DELETE FROM pins WHERE job_id = ANY($1::text[]) RETURNING name
+
+-- name: keep_unpinned
+-- In one statement with `unpin`.
+UPDATE files SET expires_at = greatest(expires_at, $1::float8) FROM unpin WHERE files.name = unpin.name
 
 -- name: add_files
 INSERT INTO files (name, suffix, store_key, key_id, content_type, size_bytes, sha256, created_at, expires_at, job_id,
@@ -221,12 +281,34 @@ SELECT c.model, c.key_id, c.level, c.tag FROM unnest($1::text[], $2::text[]) AS 
   SELECT model, key_id, level, tag FROM clocks
    WHERE model = w.model AND key_id = w.key_id ORDER BY level FOR UPDATE) AS c
 
--- name: virtual_clocks
-SELECT model, tag FROM clocks WHERE model = ANY($1::text[]) AND key_id = '' AND level = 0
+-- name: to_submit
+-- The time, the limits of keys, their clocks with those of the models, how many of each key wait, their rates, and what
+-- the idempotency keys $5, $6 made in the last $7 seconds.
+SELECT coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8),
+       ARRAY(SELECT ROW(id, limits) FROM keys WHERE id = ANY($4::text[]) AND limits IS NOT NULL),
+       ARRAY(SELECT ROW(c.model, c.key_id, c.level, c.tag)
+               FROM unnest($2::text[], $3::text[]) AS w (model, key_id), LATERAL (
+                    SELECT model, key_id, level, tag FROM clocks WHERE model = w.model AND key_id = w.key_id) AS c),
+       ARRAY(SELECT ROW(key_id, sum(waiting)::bigint) FROM counts WHERE key_id = ANY($4::text[]) GROUP BY key_id),
+       ARRAY(SELECT ROW(key_id, due_at) FROM rates WHERE key_id = ANY($4::text[])),
+       ARRAY(SELECT ROW(i.key_id, i.name, i.digest, i.job_id)
+               FROM unnest($5::text[], $6::text[]) AS w (key_id, name), LATERAL (
+                    SELECT key_id, name, digest, job_id, created_at FROM idempotency
+                     WHERE key_id = w.key_id AND name = w.name) AS i
+              WHERE i.created_at > coalesce($1::float8, extract(epoch FROM clock_timestamp())::float8) - $7::float8)
 
 -- name: set_clocks
 INSERT INTO clocks (model, key_id, level, tag) SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[])
 ON CONFLICT (model, key_id, level) DO UPDATE SET tag = greatest(clocks.tag, excluded.tag)
+
+-- name: move_clocks
+UPDATE clocks SET tag = w.tag
+  FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[], $5::float8[]) AS w (model, key_id, level, tag, before)
+ WHERE clocks.model = w.model AND clocks.key_id = w.key_id AND clocks.level = w.level AND clocks.tag = w.before
+
+-- name: start_clocks
+INSERT INTO clocks (model, key_id, level, tag) SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[])
+ON CONFLICT (model, key_id, level) DO NOTHING
 
 -- name: remember
 INSERT INTO idempotency AS i (key_id, name, digest, job_id, created_at)
@@ -252,9 +334,6 @@ SELECT digest, job_id FROM idempotency
 
 -- name: stop_wishes
 SELECT id FROM jobs WHERE worker = $1 AND state = 'running' AND stop_wish = 1
-
--- name: stop_wishes_of
-SELECT worker, id FROM jobs WHERE worker = ANY($1::text[]) AND state = 'running' AND stop_wish = 1
 
 -- name: file
 SELECT name, suffix, store_key, key_id, content_type, size_bytes, sha256, created_at, expires_at, job_id,
@@ -389,6 +468,12 @@ SELECT pg_database_size(current_database())
 -- name: usage
 SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
   FROM usage WHERE day >= $1 AND day <= $2 AND ($3::text IS NULL OR key_id = $3) ORDER BY day, model, key_id
+
+-- name: usage_by_week
+SELECT date_trunc('week', day::timestamp)::date::text COLLATE "C" AS monday, model, key_id, sum(succeeded)::bigint,
+       sum(failed)::bigint, sum(cancelled)::bigint, sum(outputs)::bigint, sum(run_s), sum(cost_usd)
+  FROM usage WHERE day >= $1 AND day <= $2 AND ($3::text IS NULL OR key_id = $3)
+ GROUP BY monday, model, key_id ORDER BY monday, model, key_id
 
 -- name: add_key
 INSERT INTO keys (id, name, digest, scopes, created_at, hint, last_used_at, revoked_at, weight, limits)

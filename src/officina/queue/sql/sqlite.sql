@@ -236,6 +236,12 @@ ON CONFLICT (day, model, key_id) DO UPDATE
 SELECT day, model, key_id, succeeded, failed, cancelled, outputs, run_s, cost_usd
   FROM usage WHERE day >= ? AND day <= ? AND (?3 IS NULL OR key_id = ?3) ORDER BY day, model, key_id
 
+-- name: usage_by_week
+SELECT date(day, 'weekday 0', '-6 days') AS monday, model, key_id, sum(succeeded), sum(failed), sum(cancelled),
+       sum(outputs), sum(run_s), sum(cost_usd)
+  FROM usage WHERE day >= ? AND day <= ? AND (?3 IS NULL OR key_id = ?3)
+ GROUP BY monday, model, key_id ORDER BY monday, model, key_id
+
 -- name: used_on
 SELECT coalesce(sum(outputs), 0), total(cost_usd) FROM usage INDEXED BY usage_of_key WHERE key_id = ? AND day = ?
 

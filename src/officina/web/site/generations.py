@@ -43,7 +43,7 @@ async def show(page: Page) -> Answer:
 async def show_one(page: Page) -> Answer:
     """A run whole: what was asked, what came of it, and its share. Raises as `/v1/requests/{id}`."""
     page.require("caller")
-    kept: dict[str, Any] = msgspec.json.decode((await library.record(page.call)).body)
+    kept = await _whole(page.call, page.call.params["request_id"])
     entry = page.call.gateway.catalog.get(kept["model_id"])
     return page.html(
         "generation.html",
@@ -57,6 +57,21 @@ async def show_one(page: Page) -> Answer:
         card=card(page, entry) if entry else None,
         prompt=prompt_of(kept["input"]),
         asked=json.dumps(kept["input"], ensure_ascii=False, indent=2),
+    )
+
+
+async def compare(page: Page) -> Answer:
+    """Two runs, `a` and `b`, side by side: what came of each, and in what they were asked differently.
+
+    Raises as `show_one`.
+    """
+    page.require("caller")
+    runs = [await _whole(page.call, page.call.query.get(name, "")) for name in ("a", "b")]
+    return page.html(
+        "compare.html",
+        runs=runs,
+        pictures={each["id"]: each["url"] for run in runs for each in run["files"] if _is_picture(each)},
+        rows=_side_by_side(runs[0]["input"], runs[1]["input"]),
     )
 
 
@@ -77,6 +92,28 @@ def _shown(page: Page, run: dict[str, Any]) -> str:
     if not run["finished_at"]:
         return Markup(make())  # noqa: S704 - it comes out of a template
     return page.site.keep(("run", run["request_id"], page.locale.code), make)
+
+
+def _side_by_side(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+    """Every member of two inputs, in their order: its name, and its values in the one and in the other."""
+    return [(name, _values(one, name), _values(other, name)) for name in dict.fromkeys([*one, *other])]
+
+
+def _is_picture(file: dict[str, Any]) -> bool:
+    return str(file["content_type"]).startswith("image/")
+
+
+def _values(asked: dict[str, Any], name: str) -> list[str]:
+    value = asked.get(name, [])
+    values = value if isinstance(value, list) else [value]
+    return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in values]
+
+
+async def _whole(call: Call, request_id: str) -> dict[str, Any]:
+    """A request as the API tells it."""
+    within = Call({**call.scope, "path_params": {"request_id": request_id}}, call.receive, call.gateway)
+    kept: dict[str, Any] = msgspec.json.decode((await library.record(within)).body)
+    return kept
 
 
 async def _listed(call: Call, asked: dict[str, str]) -> dict[str, Any]:

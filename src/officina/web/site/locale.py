@@ -64,6 +64,7 @@ class Locale:
         self.size = lru_cache(KEPT)(self._size)
         self.duration = lru_cache(KEPT)(self._duration)
         self.day = lru_cache(KEPT)(self._day)
+        self.days = lru_cache(KEPT)(self._days)
         self.time = lru_cache(KEPT)(self._time)
 
     @property
@@ -149,6 +150,12 @@ class Locale:
         from babel.dates import format_date
 
         return format_date(day, "medium", locale=self._cldr)
+
+    def _days(self, first: date, last: date) -> str:
+        """The days from one to another, both included, without saying twice what they share."""
+        from babel.dates import format_interval
+
+        return format_interval(first, last, "yMMMd", locale=self._cldr)
 
     def _time(self, at: float) -> str:
         """A moment (Unix seconds), in UTC; scripts turn it into the reader's own time."""

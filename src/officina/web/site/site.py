@@ -101,6 +101,7 @@ class Site:
             page("/{locale:locale}/models/{model_id:path}/api", GET=model_api.show),
             page("/{locale:locale}/models/{model_id:path}", GET=playground.show),
             page("/{locale:locale}/generations", GET=generations.show),
+            page("/{locale:locale}/generations/compare", GET=generations.compare),
             page("/{locale:locale}/generations/{request_id}", GET=generations.show_one),
             page("/{locale:locale}/usage", GET=usage.show),
             page("/{locale:locale}/keys", GET=keys.show),

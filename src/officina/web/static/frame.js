@@ -8,6 +8,11 @@ const remember = (name, value) => {
   document.cookie = `${name}=${value}; Path=/; Max-Age=${value ? YEAR_S : 0}; SameSite=Lax`;
 };
 
+/** On a narrow screen the menu scrolls, and the present page may be at its end. */
+function present() {
+  find(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 function themes() {
   const button = find("#theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -91,6 +96,7 @@ function times() {
   for (const time of all("time[datetime]")) time.textContent = moment(time.dateTime);
 }
 
+present();
 themes();
 menus();
 copying();

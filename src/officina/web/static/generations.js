@@ -1,6 +1,7 @@
 // The library of one's runs: narrowed as one types, longer on demand, and alive while something runs.
 
 import { call } from "./api.js";
+import { wordsOf } from "./asked.js";
 import { confirmed } from "./confirm.js";
 import { all, announce, find, icon, make } from "./dom.js";
 import { shown } from "./gallery.js";
@@ -17,21 +18,18 @@ const here = `/${facts.locale}/generations`;
 let typing = 0;
 let cursor = null;
 let asking = 0;
-
-function prompt(input) {
-  return Object.entries(input ?? {}).find(([name, value]) => typeof value === "string" && /prompt|text/.test(name))?.[1] ?? "";
-}
+let chosen = "";
 
 function card(run) {
   const id = run.request_id;
-  const words = prompt(run.input);
+  const words = wordsOf(run.input);
   const output = run.output ?? {};
   const [first] = [output.images ?? output.image ?? []].flat();
   const [video] = [output.videos ?? output.video ?? []].flat();
   const count = [output.images ?? []].flat().length;
   const face = first ? make("img", { src: shown(first), alt: "", loading: "lazy", decoding: "async" })
     : video ? make("video", { src: shown(video), muted: true, preload: "metadata" })
-      : make("span", { class: `tile state-${run.status}`, "aria-hidden": "true" }, icon(run.status === "failed" ? "close" : "more"));
+      : make("span", { class: `tile state-${run.status}`, "aria-hidden": "true" }, icon(run.finished_at ? "close" : "more"));
   const tool = (glyph, key, does) => make("button", { type: "button", class: "plain tool", "aria-label": t(key), title: t(key), onclick: does }, icon(glyph));
   const playground = `/${facts.locale}/models/${run.model_id}`;
   return make("li", { class: "card generation", "data-id": id, "data-state": run.status },
@@ -46,7 +44,24 @@ function card(run) {
       make("a", { class: "button tool", href: `${playground}?from=${id}`, "aria-label": t("generations.fork"), title: t("generations.fork") }, icon("edit")),
       tool("again", "run.again", () => again(run, playground)),
       ...(run.status === "succeeded" ? [tool("share", "generations.share_copy", () => share(id))] : []),
-      ...(run.finished_at ? [tool("bin", "run.delete", () => remove(id))] : [])));
+      ...(run.finished_at ? [comparing(id), tool("bin", "run.delete", () => remove(id))] : [])));
+}
+
+function comparing(id) {
+  return make("button", { type: "button", class: "plain tool", "aria-label": t("generations.compare"), title: t("generations.compare"),
+    "aria-pressed": String(id === chosen), onclick: () => choose(id) }, icon("compare"));
+}
+
+/** Take a run as one of the two to compare, or take it back; with the second one they are shown. */
+function choose(id) {
+  if (chosen && chosen !== id) {
+    location.href = `${here}/compare?a=${chosen}&b=${id}`;
+    return;
+  }
+  chosen = chosen ? "" : id;
+  find(`[data-id="${CSS.escape(id)}"] [aria-pressed]`).setAttribute("aria-pressed", String(Boolean(chosen)));
+  find("#choosing").hidden = !chosen;
+  if (chosen) announce(t("generations.compare_second"));
 }
 
 async function again(run, playground) {
@@ -67,8 +82,14 @@ async function remove(id) {
   const gone = find(`[data-id="${CSS.escape(id)}"]`);
   (gone.nextElementSibling ?? gone.previousElementSibling ?? find("main")).querySelector("a")?.focus();
   gone.remove();
-  find("#nothing").hidden = grid.children.length > 0;
+  tellEmpty();
   announce(t("run.deleted"));
+}
+
+function tellEmpty() {
+  const isNarrowed = [...new FormData(filter).values()].some(Boolean);
+  find("#nothing").hidden = grid.children.length > 0 || !isNarrowed;
+  find("#nothing-yet").hidden = grid.children.length > 0 || isNarrowed;
 }
 
 function complain(problem) {
@@ -82,7 +103,7 @@ function show(said, { onTop = true } = {}) {
   if (!onTop) find("a", cards[0])?.focus();
   cursor = said.next_cursor;
   more.hidden = !cursor;
-  find("#nothing").hidden = grid.children.length > 0;
+  tellEmpty();
 }
 
 function query(after) {
@@ -107,7 +128,7 @@ async function watch() {
       const run = await call("GET", `/v1/requests/${old.dataset.id}`).catch(() => null);
       if (run && run.status !== old.dataset.state && old.isConnected && !old.contains(document.activeElement)) {
         old.replaceWith(card(run));
-        announce(`${prompt(run.input)}: ${t(`run.${run.status}`)}`);
+        announce(`${wordsOf(run.input)}: ${t(`run.${run.status}`)}`);
       }
     }
   setTimeout(watch, LOOK_MS);

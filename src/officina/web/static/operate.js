@@ -31,7 +31,7 @@ function worker(said) {
   const draining = said.is_draining ? [" ", make("span", { class: "badge bare" }, t("operate.draining"))] : [];
   const labels = Object.entries(said.labels).map(([name, value]) => ` · ${name}=${value}`).join("");
   const button = said.is_heard && !said.is_draining
-    ? [make("p", {}, make("button", { type: "button", class: "plain", "data-drain": said.worker_id }, t("operate.drain")))]
+    ? [make("p", {}, make("button", { type: "button", class: "slim", "data-drain": said.worker_id }, t("operate.drain")))]
     : [];
   return make("li", { class: "panel" },
     make("p", { class: "row" }, heard, ...draining, " ", make("strong", {}, said.name || said.worker_id), ...local),

@@ -1,6 +1,7 @@
 // The playground: a form and its JSON in step, runs that are followed, and what they made.
 
 import { ApiError, call } from "./api.js";
+import { wordsOf } from "./asked.js";
 import { announce, find, make } from "./dom.js";
 import { makeForm } from "./form.js";
 import { facts } from "./handed.js";
@@ -83,8 +84,7 @@ function remember(ids) {
 }
 
 function follow(id, words = "") {
-  const card = runCard(id, actions);
-  card.say(words);
+  const card = runCard(id, actions, words);
   runs.prepend(card);
   return card;
 }
@@ -112,7 +112,7 @@ async function submit(input) {
     const { request_id: id } = await call("POST", `/v1/models/${facts.modelId}`, input);
     announce(t("run.submitted"));
     remember([...remembered(), id]);
-    const card = follow(id, Object.entries(input).find(([name, value]) => typeof value === "string" && /prompt|text/.test(name))?.[1]);
+    const card = follow(id, wordsOf(input));
     card.scrollIntoView({ block: "nearest" });
   } catch (problem) {
     if (problem.status === 401) toSignIn();
@@ -172,7 +172,7 @@ function tellPrice(values) {
 }
 
 function tellOutlook({ waiting, wait_s: wait, usual_run_s: usual }) {
-  const parts = [wait === 0 ? t("before.at_once") : t("before.ahead", { n: waiting }),
+  const parts = [...(wait === 0 ? [t("before.at_once")] : waiting ? [t("before.ahead", { n: waiting })] : []),
     ...(wait > 0 ? [t("before.wait", { time: duration(wait) })] : []),
     usual === null ? t("before.unknown") : t("before.takes", { time: duration(usual) })];
   find("#outlook").textContent = parts.join(" · ");

@@ -1,6 +1,7 @@
 // One run: where it stands, how it goes on, and what came of it.
 
 import { call } from "./api.js";
+import { wordsOf } from "./asked.js";
 import { confirmed } from "./confirm.js";
 import { announce, find, icon, make } from "./dom.js";
 import { follow } from "./follow.js";
@@ -8,18 +9,18 @@ import { gallery, shown } from "./gallery.js";
 import { facts } from "./handed.js";
 import { sourceOf } from "./measure.js";
 import { failure, notes } from "./said.js";
-import { duration, moment, number, t } from "./text.js";
+import { duration, moment, money, t } from "./text.js";
 
 const TICK_MS = 200;
 const LOOKS = { in_queue: "wait", in_progress: "wait", succeeded: "good", failed: "bad", cancelled: "bare" };
 
-/** A card that follows a request to its end. `actions`: `again(input)`, `edit(input)`, `gone()`;
+/** A card that follows a request to its end; `asked` are its words, where they are known. `actions`: `again(input)`, `edit(input)`, `gone()`;
  *  and where they make sense `use(url)`, `ended(record)`, and `details`, which links to the run's own page. */
-export function runCard(requestId, actions) {
+export function runCard(requestId, actions, asked = "") {
   const badge = make("span", { class: "badge wait" }, t("run.in_queue"));
   const clock = make("span", { class: "quiet clock" });
   const engine = make("span", { class: "quiet" });
-  const words = make("p", { class: "words", dir: "auto" });
+  const words = make("p", { class: "words", dir: "auto" }, asked);
   const progress = make("progress", { max: 1, "aria-label": t("run.progress") });
   const message = make("span", { class: "quiet small message", lang: "en" });
   const cancel = make("button", { type: "button", class: "slim danger", onclick: stop }, icon("close"), t("run.cancel"));
@@ -80,8 +81,7 @@ export function runCard(requestId, actions) {
   }
 
   function show(record) {
-    const asked = Object.entries(record.input).find(([name, value]) => typeof value === "string" && /prompt|text/.test(name));
-    words.textContent = asked?.[1] ?? "";
+    words.textContent = wordsOf(record.input);
     become(record.status);
     engine.textContent = record.engine ?? "";
     const seconds = (Date.parse(record.finished_at) - Date.parse(record.started_at ?? record.created_at)) / 1000;
@@ -100,8 +100,8 @@ export function runCard(requestId, actions) {
       ...(actions.details ? [make("a", { class: "button slim", href: `/${facts.locale}/generations/${requestId}` }, icon("more"), t("run.details"))] : []),
       tool("bin", "run.delete", remove)),
       make("p", { class: "quiet small row" }, ...(record.expires_at ? [make("span", {}, t("run.expires", { at: moment(record.expires_at) }))] : []),
-        ...(record.cost ? [make("span", {}, `${number(record.cost)} $`)] : [])),
-      make("p", { class: "quiet small row" }, t("run.id"), id,
+        ...(record.cost ? [make("span", {}, money(record.cost))] : [])),
+      make("p", { class: "quiet small row known" }, t("run.id"), id,
         make("button", { type: "button", class: "plain copy inline", "aria-controls": id.id, "aria-label": t("run.copy_id") }, icon("copy"), icon("check"))));
   }
 
@@ -116,7 +116,7 @@ export function runCard(requestId, actions) {
   }
 
   element.tabIndex = -1;
-  element.say = (asked) => { words.textContent = asked; };
+  if (!asked) call("GET", `/v1/requests/${requestId}`).then(({ input }) => { words.textContent = wordsOf(input); }, () => {});
   element.unfollow = unfollow;
   return element;
 }

@@ -18,8 +18,9 @@ from officina.engines.collage.scene.cover import cover_of, place_behind
 from officina.engines.collage.scene.figures import figure_of, stays_upright
 from officina.engines.collage.scene.ground import check_ground
 from officina.engines.collage.scene.paste import Setting, painted
-from officina.engines.collage.scene.placement import Figure, Spot, Stage, check_bearable, place, spoken
+from officina.engines.collage.scene.placement import check_bearable, place, spoken
 from officina.engines.collage.scene.roles import cast, cast_together
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 from officina.engines.collage.scene.sun import light_of
 from officina.engines.collage.scene.vessel import vessel
 from officina.engines.collage.scene.view import open_frame, view_of

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from officina.engines.collage.bench import Bench, Canvas
+from officina.engines.collage.box import Box
 from officina.engines.collage.paint.bands import in_bands
 from officina.engines.collage.paint.sheet import closer_by_variant, named, painted
 from officina.engines.collage.pictures import Picture
@@ -24,6 +25,8 @@ _LEAST_OF_OBJECT = 0.30
 """The share of the object that must be of one colour."""
 _LEAST_OF_VEHICLE = 0.06
 """The same of what is painted only in parts; the rest is metal, glass and tyres."""
+_SURE_PERSON, _MOST_PEOPLE = 0.4, 3
+"""From which score on somebody is seen before an object, and how many are looked at, the largest first."""
 _VEHICLES = ("car", "motorcycle", "bicycle", "bus", "truck", "train", "airplane", "boat")
 _LEAST_GREY = 0.75
 _SAME = 16.0
@@ -83,7 +86,21 @@ def _body(canvas: Canvas, operation: Recolour, bench: Bench) -> Mask:
         area = box.padded(0.04).clipped(canvas.picture.width, canvas.picture.height)
         part = slice(round(area.top), round(area.bottom)), slice(round(area.left), round(area.right))
         within[part] = alpha[part]
-        alpha = within
+        alpha = _without_people(within, box, canvas, bench)
+    return alpha
+
+
+def _without_people(alpha: Mask, box: Box, canvas: Canvas, bench: Bench) -> Mask:
+    """Without whoever stands before the object, and may be dressed in its colour."""
+    look = bench.look(canvas)
+    people = [d for d in look.detections if d.kind == "person" and d.score >= _SURE_PERSON]
+    before = sorted((d for d in people if d.box.overlap(box) > 0), key=lambda d: -d.box.area)
+    for person in before[:_MOST_PEOPLE]:
+        own = subject_alpha(canvas.picture, bench.nets, look.hint(person.box, ("person",)))
+        area = person.box.padded(0.05).clipped(canvas.picture.width, canvas.picture.height)
+        part = slice(round(area.top), round(area.bottom)), slice(round(area.left), round(area.right))
+        if own is not None:
+            alpha[part] = cv2.subtract(alpha[part], np.ascontiguousarray(own[part]))
     return alpha
 
 

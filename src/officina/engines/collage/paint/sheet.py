@@ -35,7 +35,7 @@ def at_size(canvas: Canvas, size: Size, closer: float = 1.0, part: Box | None = 
     if have == size and part is None:
         return canvas
     part = part or closed_in(canvas, canvas.part(size), closer)
-    picture = shown(canvas.picture, part, size, canvas.subject)
+    picture = shown(canvas.picture, part, size, canvas.not_twice)
     factor = size.width / part.width
     keep = canvas.keep.moved(-part.left, -part.top).scaled(factor).clipped(size.width, size.height)
     held = Anchor(

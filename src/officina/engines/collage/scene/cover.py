@@ -12,7 +12,8 @@ from officina.engines.collage.pictures import Picture
 from officina.engines.collage.plan import Side
 from officina.engines.collage.raster import Flags, Mask, resized
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.scene.placement import Figure, Spot, Stage, spoken
+from officina.engines.collage.scene.placement import spoken
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 from officina.engines.collage.subject.cutout import Hint, bounds, subject_alpha
 
 _LEAST_FILLED = 0.30

@@ -12,8 +12,9 @@ from officina.engines.collage.nets import Nets
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.scene.placement import Figure, Stage
+from officina.engines.collage.scene.stage import Figure, Stage
 from officina.engines.collage.subject.cutout import cut_out, subject_alpha
+from officina.engines.collage.subject.ending import footed, grounded
 from officina.engines.collage.things import Thing, thing
 
 _COVERED = 0.2
@@ -39,13 +40,16 @@ def figure_of(album: Album, nets: Nets, index: int, mention: Mention) -> Figure:
         raise CannotDo(f"the {word} of picture {index + 1} does not stand out clearly enough to be cut out")
     if count > 1:
         _check_all_there(look, alpha, known, (count, word, index))
-    cut = cut_out(picture, alpha).without_cut_sides()
+    cut = grounded(cut_out(picture, alpha), known, box, picture.height).without_cut_sides()
     if cut.cut_top:
         raise CannotDo(
             f"the {word} of picture {index + 1} is cut off by the upper edge of that picture, "
             "and would be in the scene as well; send a picture that shows it whole"
         )
-    return Figure(cut, known if count < 2 else replace(known, plural=True), word, index, count)
+    if count > 1:
+        return Figure(cut, replace(known, plural=True), word, index, count)
+    cut, footless = footed(cut, known)
+    return Figure(cut, known, word, index, footless=footless)
 
 
 def stays_upright(figure: Figure, wish: Compose, stage: Stage) -> bool:

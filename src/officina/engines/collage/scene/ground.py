@@ -9,7 +9,8 @@ import numpy as np
 
 from officina.engines.collage.raster import Pixels, resized
 from officina.engines.collage.refusal import CannotDo
-from officina.engines.collage.scene.placement import FLOATS, Figure, Spot, Stage
+from officina.engines.collage.scene.placement import FLOATS
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 
 _HUES = (78, 132)
 """From teal to blue, in OpenCV's half degrees."""

@@ -13,8 +13,8 @@ from officina.engines.collage.framing import Size, resampled
 from officina.engines.collage.raster import Floats, Mask, Pixels, blended, masked, resized, softened
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.scene import light
-from officina.engines.collage.scene.placement import Figure, Spot, Stage
 from officina.engines.collage.scene.shadow import throw, touch
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 from officina.engines.collage.scene.sun import Light
 from officina.engines.collage.scene.view import View
 

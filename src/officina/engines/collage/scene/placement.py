@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
 
 from officina.engines.collage.box import Box
 from officina.engines.collage.plan import Compose, Relation, Side
-from officina.engines.collage.raster import Mask
 from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene.stage import Figure, Spot, Stage
 from officina.engines.collage.scene.vessel import Vessel
-from officina.engines.collage.subject.cutout import Cutout
-from officina.engines.collage.subject.figure import height_m
 from officina.engines.collage.things import Thing
 
 FLIES = frozenset(
@@ -31,85 +26,18 @@ _MIDDLES = (0.5, 0.34, 0.66, 0.42, 0.58)
 """Where the subject stands in each variant."""
 _LEAST = 0.16
 """No subject is drawn smaller than this share of the tallest one beside it, or nobody would see it."""
+_FOOT = 0.3
+"""How much of a subject is where it stands."""
 _FREE = 0.25
 """How much of what is already there a subject on a table may cover."""
+_ASIDE = (0.0, -0.17, 0.17, -0.3, 0.3)
+_COVERS = 0.25
+"""Steps aside are taken for at least that much less of what stands out in the scene being covered."""
 _ONE_ROW = 4
+_DWARF = 0.5
+"""Nothing is drawn smaller than this share of its true size beside the thing it stands on."""
 _GAP = 1.08
 """Room that a subject takes beside others, in its own widths."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A cut-out subject and what it is."""
-
-    cut: Cutout
-    known: Thing
-    word: str
-    picture: int = 0
-    """Of the album, for messages."""
-    count: int = 1
-    """How many of its kind it shows."""
-
-    @property
-    def height_m(self) -> float:
-        return height_m(self.cut, self.known)
-
-    def width_for(self, height: float) -> float:
-        return height * self.cut.width / self.cut.height
-
-    @property
-    def name(self) -> str:
-        return f"the {self.word} of picture {self.picture + 1}"
-
-    def mirrored(self) -> Figure:
-        """Left and right swapped, its cut edges too."""
-        return replace(self, cut=self.cut.mirrored())
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A subject's rectangle in the scene's pixels, and how it meets the scene."""
-
-    box: Box
-    hidden: bool = False
-    """Whether the near side of a vessel hides its lower part."""
-    at_edge: bool = False
-    """Whether its lower edge must be the result's lower edge, because its own picture cuts it there."""
-    touches: bool = True
-    """Whether it stands on something, and shades it."""
-    behind: bool = False
-    """Whether the target is painted over it again."""
-    in_air: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """The scene as far as placing is concerned."""
-
-    width: int
-    height: int
-    target: Thing
-    box: Box | None
-    frame: Box
-    """The part of the scene that is shown if nothing asks for another."""
-    vessel: Vessel | None = None
-    occupied: Mask | None = None
-    """What stands out in the scene, on a small copy: where nothing else should be put."""
-
-    @property
-    def tallest(self) -> float:
-        """How much of the scene's height one view can show."""
-        return self.frame.height
-
-    @property
-    def per_m(self) -> float:
-        """Pixels of a metre at the target."""
-        assert self.box is not None  # noqa: S101 (asked only where there is a target)
-        across = self.box.width / max(self.target.width_m, 0.02)
-        upright = self.box.height / max(self.target.height_m, 0.02)
-        if self.target.alive:
-            return upright
-        return across if self.target.shape != "object" else float((across * upright) ** 0.5)
 
 
 def place(figures: Sequence[Figure], wish: Compose, stage: Stage, variant: int = 0) -> tuple[Spot, ...]:
@@ -128,7 +56,8 @@ def place(figures: Sequence[Figure], wish: Compose, stage: Stage, variant: int =
         if wish.relation in ("beside", "front"):
             return _next_to(figures, wish, stage, stage.box)
         return tuple(_on_top(f, stage, stage.box, at) for f, at in zip(figures, spread, strict=True))
-    return on_ground(figures, stage, sum(spread) / len(spread))
+    middle = sum(spread) / len(spread)
+    return on_ground(figures, stage, middle) if wish.side else _in_the_open(figures, stage, middle)
 
 
 def across(count: int, side: Side | None, variant: int) -> tuple[float, ...]:
@@ -173,6 +102,9 @@ def _on_top(figure: Figure, stage: Stage, box: Box, at: float) -> Spot:
     height = min(max(height, 0.10 * stage.tallest), 0.9 * stage.tallest)
     height *= min(1.0, 1.2 * box.width / figure.width_for(height))
     tops = {"seat": (0.55,), "surface": (0.30, 0.45, 0.60, 0.75), "vessel": (0.20,)}
+    height = _under_the_top(
+        figure, stage, box.top + tops.get(stage.target.shape, (0.10,))[-1] * box.height, height
+    )
     columns = (at,) if stage.target.shape != "surface" else (at, at - 0.3, at + 0.3, at - 0.15, at + 0.15)
     places = [
         _inside(
@@ -182,20 +114,21 @@ def _on_top(figure: Figure, stage: Stage, box: Box, at: float) -> Spot:
         for y in tops.get(stage.target.shape, (0.10,))
         for x in columns
     ]
-    best = min(places, key=lambda place: round(_taken(place, stage), 1))
-    if stage.target.shape == "surface" and _taken(best, stage) > _FREE:
+    best = min(places, key=lambda place: round(stage.taken(place, _FOOT), 1))
+    if stage.target.shape == "surface" and stage.taken(best, _FOOT) > _FREE:
         raise CannotDo(f"there is no free place on the {spoken(stage.target)}")
     return Spot(best)
 
 
-def _taken(box: Box, stage: Stage) -> float:
-    """How much of the ground under a subject belongs to something that stands out."""
-    if stage.occupied is None:
-        return 0.0
-    factor = stage.occupied.shape[1] / stage.width
-    foot = Box(box.left, box.bottom - 0.3 * box.height, box.right, box.bottom).scaled(factor)
-    part = stage.occupied[int(foot.top) : int(foot.bottom) + 1, int(foot.left) : int(foot.right) + 1]
-    return float(np.mean(part > 127)) if part.size else 1.0
+def _under_the_top(figure: Figure, stage: Stage, base: float, height: float) -> float:
+    """The height of what stands there, its head inside the scene; CannotDo when that makes it a dwarf."""
+    room = 0.97 * base
+    if room < _DWARF * height:
+        raise CannotDo(
+            f"above the {spoken(stage.target)} of that picture there is no room for {figure.name}; "
+            "send a picture that shows more above it"
+        )
+    return min(height, room)
 
 
 def _inside(box: Box, stage: Stage) -> Box:
@@ -233,6 +166,12 @@ def _next_to(figures: Sequence[Figure], wish: Compose, stage: Stage, box: Box) -
     return tuple(spots)
 
 
+def _in_the_open(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[Spot, ...]:
+    """On the ground, as near to that share of the width as nobody and nothing of the scene is covered."""
+    able = [on_ground(figures, stage, min(max(middle + shift, 0.15), 0.85)) for shift in _ASIDE]
+    return min(able, key=lambda spots: round(max(stage.taken(spot.box) for spot in spots) / _COVERS))
+
+
 def on_ground(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[Spot, ...]:
     """Standing in the open, as large beside each other as they are in the world; many stand in two rows."""
     heights = _heights(figures, stage.frame)
@@ -241,7 +180,7 @@ def on_ground(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[S
     if len(figures) <= _ONE_ROW or together < 1.15 * stage.frame.width:
         rows = [(list(range(len(figures))), 0.93)]
     else:
-        back = sorted(i for i in order[: len(figures) // 2] if not figures[i].cut.cut_bottom)
+        back = sorted(i for i in order[: len(figures) // 2] if not figures[i].rises)
         rows = [(back, 0.80), ([i for i in range(len(figures)) if i not in back], 0.95)]
     spots: dict[int, Spot] = {}
     for members, base in rows:
@@ -252,14 +191,11 @@ def on_ground(figures: Sequence[Figure], stage: Stage, middle: float) -> tuple[S
 
 def _heights(figures: Sequence[Figure], frame: Box) -> list[float]:
     """In pixels of the scene: true to each other, and the tallest well seen."""
-    whole = [figure.height_m for figure in figures if not figure.cut.cut_bottom]
+    whole = [figure.height_m for figure in figures if not figure.rises]
     busts = len(figures) - len(whole)
     tallest = max(whole, default=1.0)
     share = min(max(0.5 * (tallest / 1.7) ** 0.35, 0.25), 0.72) * (0.8 if busts else 1.0)
-    return [
-        frame.height * (0.66 if f.cut.cut_bottom else share * max(f.height_m / tallest, _LEAST))
-        for f in figures
-    ]
+    return [frame.height * (0.66 if f.rises else share * max(f.height_m / tallest, _LEAST)) for f in figures]
 
 
 def _row(
@@ -276,7 +212,7 @@ def _row(
     for (i, height), width in zip(sized, widths, strict=True):
         x = (left + width * fit / 2) / frame.width
         left += width * fit
-        if figures[i].cut.cut_bottom:
+        if figures[i].rises:
             spots[i] = _at_edge(figures[i], stage, x, height * fit)
         else:
             base = frame.top + at[1] * frame.height

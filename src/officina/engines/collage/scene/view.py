@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Size, around
-from officina.engines.collage.scene.placement import Spot, Stage
+from officina.engines.collage.refusal import CannotDo
+from officina.engines.collage.scene.placement import spoken
+from officina.engines.collage.scene.stage import Spot, Stage
 
 _CLOSER_AT_MOST = 1.2
+_NEAREST = 3.0
+"""So much closer where nobody would find the subject otherwise; a softer scene is the price."""
+_FOUND, _LOST = 0.2, 0.05
+"""A subject shall fill that share of the height; below the other it cannot be seen, and is refused."""
 _FILLS = 0.5
 """How much of the result the subject and what bears it shall fill, if that takes no more than the above."""
+_FULL = 0.85
+"""The same where the subject would be lost."""
 _LOSES = 0.3
 """How much of the target's width may be out of sight before the scene is rather extended."""
 _GROUND = 0.8
@@ -57,8 +65,17 @@ def view_of(stage: Stage, spots: Sequence[Spot], size: Size, variant: int = 0) -
         keep = keep.united(spot.box)
     keep = _with_target(keep, target.padded(0.05), stage).clipped(stage.width, stage.height)
     part = around(Size(stage.width, stage.height), size, keep)
-    zoom = min(_CLOSER_AT_MOST, _FILLS * part.width / keep.width, _FILLS * part.height / keep.height)
-    return View(_closer(part, keep, max(zoom, 1.0) * _ZOOMS[variant % len(_ZOOMS)], stage), size)
+    tall = max(spot.box.height for spot in spots) / part.height
+    lost = tall * _CLOSER_AT_MOST < _FOUND
+    most = min(_FOUND / tall, _NEAREST) if lost else _CLOSER_AT_MOST
+    room = (_FULL if lost else _FILLS) * min(part.width / keep.width, part.height / keep.height)
+    zoom = max(min(most, room), 1.0)
+    if tall * zoom < _LOST:
+        raise CannotDo(
+            f"the {spoken(stage.target)} of that picture is so small that nothing on it could be seen; "
+            "send a picture that shows it from nearer"
+        )
+    return View(_closer(part, keep, zoom * _ZOOMS[variant % len(_ZOOMS)], stage), size)
 
 
 def _with_target(keep: Box, target: Box, stage: Stage) -> Box:

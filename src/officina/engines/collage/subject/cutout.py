@@ -18,6 +18,7 @@ from officina.engines.collage.raster import (
     Floats,
     Mask,
     Pixels,
+    disc,
     masked,
     resized,
     shares,
@@ -28,6 +29,8 @@ WORK_SIDE = 1280
 """Masks are found on no more pixels than this a side."""
 LEAST_SHARE = 0.004
 """A subject covers at least this share of its picture."""
+_GAPS = 0.09
+"""How wide a gap between the parts of a solid thing may be, as a share of its width: a tyre and its arch."""
 _LEAST_BUST = 0.5
 """A bust keeps at least this share of its height when it is cut above its shoulders."""
 
@@ -63,6 +66,21 @@ class Cutout:
             cut_right=self.cut_left,
         )
 
+    def ended_at(self, share: float) -> Cutout:
+        """What lies above that share of its height, as a bust."""
+        end = max(round(share * self.height), 1)
+        alpha = self.alpha[:end]
+        box = bounds(alpha)
+        columns = slice(int(box.left), int(box.right))
+        part = Box(self.box.left + box.left, self.box.top, self.box.left + box.right, self.box.top + end)
+        return replace(
+            self,
+            pixels=np.ascontiguousarray(self.pixels[:end, columns]),
+            alpha=np.ascontiguousarray(alpha[:, columns]),
+            box=part,
+            cut_bottom=True,
+        )
+
     def without_cut_sides(self) -> Cutout:
         """A bust whose shoulders its picture cuts off ends above them, if enough of it is left."""
         if not self.cut_bottom or not (self.cut_left or self.cut_right):
@@ -71,19 +89,7 @@ class Cutout:
         end = int(np.argmax(touching))
         if end < _LEAST_BUST * self.height or not touching[end:].mean() > 0.5:
             return self
-        alpha = self.alpha[:end]
-        box = bounds(alpha)
-        columns = slice(int(box.left), int(box.right))
-        part = Box(self.box.left + box.left, self.box.top, self.box.left + box.right, self.box.top + end)
-        return Cutout(
-            np.ascontiguousarray(self.pixels[:end, columns]),
-            np.ascontiguousarray(alpha[:, columns]),
-            part,
-            cut_bottom=True,
-            cut_left=False,
-            cut_right=False,
-            cut_top=self.cut_top,
-        )
+        return replace(self.ended_at(end / self.height), cut_left=False, cut_right=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +102,13 @@ class Hint:
     box: Box | None = None
     others: tuple[Box, ...] = ()
     salience: Mask | None = None
+    solid: bool = False
+    """Whether it has no openings below: what is dark between a car's body and its wheels is the car's."""
 
     def scaled(self, factor: float) -> Hint:
         box = self.box.scaled(factor) if self.box else None
-        return Hint(box, tuple(other.scaled(factor) for other in self.others), self.salience)
+        others = tuple(other.scaled(factor) for other in self.others)
+        return replace(self, box=box, others=others)
 
 
 def subject_alpha(picture: Picture, nets: Nets, hint: Hint) -> Mask | None:
@@ -176,7 +185,19 @@ def _rough(pixels: Pixels, nets: Nets, hint: Hint) -> Floats:
     rough[top:bottom, left:right] = 0.62 * near + 0.38 * whole[top:bottom, left:right]
     if hint.box is not None:
         rough = _without_rags(rough, hint.box, hint.others)
-    return _connected(rough, hint.box)
+    rough = _connected(rough, hint.box)
+    return closed(rough, hint.box) if hint.solid and hint.box is not None else rough
+
+
+def closed(rough: Floats, about: Box) -> Floats:
+    """What lies between the parts of a thing is of the thing, as far as it is inside the detection."""
+    reach = max(round(_GAPS * about.width), 2)
+    parts = cv2.copyMakeBorder((rough > 0.5).astype(np.uint8), *(4 * (reach,)), cv2.BORDER_CONSTANT, value=0)
+    whole = cv2.morphologyEx(parts, cv2.MORPH_CLOSE, disc(reach))[reach:-reach, reach:-reach]
+    within = np.zeros_like(whole)
+    area = about.clipped(rough.shape[1], rough.shape[0])
+    _of(within, area)[:] = _of(whole, area)
+    return np.asarray(np.maximum(rough, cv2.blur(within.astype(np.float32), (3, 3)) * 0.97), np.float32)
 
 
 def _without_rags(rough: Floats, about: Box, others: tuple[Box, ...]) -> Floats:
