@@ -134,6 +134,8 @@ class Phrases:
         lexeme = self.at(at)
         if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return None  # another phrase: "für den Gemeindebrief ein Foto"
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
 
@@ -146,8 +148,6 @@ class Phrases:
         lexeme = self.at(at)
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
-        if lexeme.has("det") and made.determiner and made.unknown:
-            return False  # another phrase: "für den Gemeindebrief ein Foto"
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True

@@ -353,7 +353,8 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     meant = [
         c for c in clause.left if is_noun("picture", "all")(c) or (c.has("pronoun", "it") and not c.prep)
     ]
-    if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
+    named = meant or found.of or (found.count or 0) > 1  # "the three side by side"
+    if (layout in ("row", "column") and not named) or not _ascending(meant):
         return None
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
     if layout == "grid":
