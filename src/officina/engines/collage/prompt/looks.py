@@ -116,7 +116,8 @@ def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
 def _is_portrayed(chunk: Chunk) -> bool:
     told = {chunk.determiner, chunk.of.determiner if chunk.of else ""}
     known = bool(told & {"definite", "possessive"})
-    return is_thing(chunk) and known and not chunk.prep and plain(chunk) and chunk.count is None
+    certain = known and not chunk.prep and not chunk.degree
+    return is_thing(chunk) and certain and plain(chunk) and chunk.count is None
 
 
 def _tells(clause: Clause) -> bool:
