@@ -122,7 +122,7 @@ class Phrases:
         if made.head is None:
             if not made.before or made.unknown or not any(map(_means, made.before)):
                 return None
-            made.head = made.before.pop()
+            made.head_from_adjectives()
         numbered = self._numbered(at, made)
         chunk_end = self.at(numbered - 1).end if numbered > at else 0
         at = self._described(numbered, made)
@@ -370,6 +370,13 @@ class _Made:
         self.after: list[Lexeme] = []
         self.unknown: list[Lexeme] = []
         self.degree: list[str] = []
+
+    def head_from_adjectives(self) -> None:
+        """The last of the adjectives is the head, or the colour that it describes: "noir mat"."""
+        tints = [at for at, part in enumerate(self.before) if part.has("colour")]
+        at = tints[-1] if tints and self.before[-1].has("adjective") else len(self.before) - 1
+        self.head, self.after = self.before[at], self.before[at + 1 :]
+        self.before = self.before[:at]
 
     def chunk(self) -> Chunk:
         head = self.head
