@@ -143,11 +143,18 @@ def attach_pictures(clause: Clause, *, keep_one: bool = False) -> None:
         named = is_noun("picture")(chunk) and chunk.picture is not None and bool(_INSIDE & set(chunk.prep))
         before = clause.left[at - 1] if at else chunk
         bearer = is_thing(before) or before.has("noun", "one", "background")
-        if not named or not bearer or before.of is not None:
+        if not named or not bearer or picture_of(before) is not None:
             continue
-        others = [c for c in clause.left if c is not chunk and c.prep and is_subject(c)]
+        others = [
+            c for c in clause.left if c is not chunk and c.prep and (is_subject(c) or is_noun("one")(c))
+        ]
         if others or not keep_one:
-            clause.left[at - 1 : at + 1] = [replace(clause.left[at - 1], of=chunk)]
+            clause.left[at - 1 : at + 1] = [_with_picture(clause.left[at - 1], chunk)]
+
+
+def _with_picture(bearer: Chunk, picture: Chunk) -> Chunk:
+    """The roof of the church, with the picture that shows it."""
+    return replace(bearer, of=_with_picture(bearer.of, picture) if bearer.of else picture)
 
 
 def is_noun(*values: str) -> Test:
@@ -158,7 +165,10 @@ def is_whole(chunk: Chunk) -> bool:
     """The picture as a whole, and nothing said of it that would matter."""
     if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & _WITHIN):
         return False
-    named = chunk.has("noun", "picture", "all") or chunk.has("pronoun", "it")
+    this = (
+        chunk.has("noun", "one") and chunk.determiner == "definite" and not chunk.described and not chunk.of
+    )
+    named = chunk.has("noun", "picture", "all") or chunk.has("pronoun", "it") or this
     there = chunk.before if chunk.determiner in ("definite", "possessive") else ()
     idle = all(is_idle(part) or (part in there and part.has("look")) for part in chunk.described)
     return named and idle and not chunk.degree and (chunk.of is None or _nested_idle(chunk.of))
@@ -203,6 +213,7 @@ def is_subject(chunk: Chunk) -> bool:
         is_thing(chunk)
         or chunk.has("pronoun")
         or (chunk.has("noun", "picture") and chunk.picture is not None)
+        or (chunk.has("noun", "one") and picture_of(chunk) is not None and not chunk.described)
     )
 
 

@@ -11,6 +11,8 @@ from officina.engines.collage.prompt.shorthand import ARROW
 REASON = "…"
 """The mark that stands for "because" and "so that": a clause begins there."""
 _LONGEST_BRACKET = 5
+_TELLING = frozenset({"reason", "label", "prep"})
+"""Words that may be more than what they mean."""
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
 
@@ -23,11 +25,18 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
     at = 0
     while at < len(lexemes):
         lexeme = lexemes[at]
+        if not lexeme.mark and not lexeme.any_of(_TELLING):
+            yield lexeme
+            at += 1
+            continue
         bracket = _bracket(lexemes, at)
         if lexeme.mark == ARROW:
             yield from _arrow(lexeme)
         elif lexeme.mark in ("=", ":") and _names_picture(lexemes, at):
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
+        elif (percent := _percentage(lexemes, at)) is not None:
+            yield from percent
+            at += 1 + (at + 2 < len(lexemes) and _is_percent(lexemes[at + 2]))
         elif bracket:
             yield from bracket
             at = next(n for n in range(at, len(lexemes)) if lexemes[n].mark == ")")
@@ -55,6 +64,21 @@ def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:
     yield Lexeme({"prep": ("to", "in_on")}, lexeme.start, lexeme.end)
 
 
+def _percentage(lexemes: Sequence[Lexeme], at: int) -> list[Lexeme] | None:
+    """ "+20% contrast" is more of it; how much more is not told by numbers, so "by 20%" says nothing."""
+    lexeme, after = lexemes[at], lexemes[at + 1] if at + 1 < len(lexemes) else lexemes[at]
+    if after is lexeme or after.digits is None:
+        return None
+    if lexeme.mark in ("+", "-", "−") and (at == 0 or lexemes[at - 1].digits is None):
+        return [Lexeme({"verb": ("up" if lexeme.mark == "+" else "down",)}, lexeme.start, after.end)]
+    ends = at + 2 < len(lexemes) and _is_percent(lexemes[at + 2])
+    return [] if lexeme.has("prep", "by", "of") and ends else None
+
+
+def _is_percent(lexeme: Lexeme) -> bool:
+    return lexeme.mark == "%"
+
+
 def _names_picture(lexemes: Sequence[Lexeme], at: int) -> bool:
     """Picture 1: the girl; picture 2 = the scene; subject: picture 1."""
     if at > 1 and lexemes[at - 1].digits is not None and lexemes[at - 2].has("noun", "picture"):
@@ -62,6 +86,7 @@ def _names_picture(lexemes: Sequence[Lexeme], at: int) -> bool:
     role = at and (
         lexemes[at - 1].has("thing", "subject", "scene") or lexemes[at - 1].has("noun", "background")
     )
+    role = role or (at and lexemes[at].mark == "=" and lexemes[at - 1].has("thing"))
     ahead = lexemes[at + 1 : at + 3]
     return bool(role) and any(part.has("noun", "picture") or part.has("ordinal") for part in ahead)
 

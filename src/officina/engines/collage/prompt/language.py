@@ -227,9 +227,11 @@ def _contracted(token: Token, last: str) -> Phrase | None:
 
 
 def _begins_ratio(found: Sequence[Token], at: int, length: int) -> bool:
-    """Whether "2 x" is the beginning of "2 x 2"."""
+    """Whether "2 x" or "x 2" is a part of "2 x 2"."""
     end = at + length
-    return length > 1 and found[at].text.isdecimal() and end < len(found) and found[end].text.isdecimal()
+    ahead = found[at].text.isdecimal() and end < len(found) and found[end].text.isdecimal()
+    behind = at > 0 and found[at - 1].text.isdecimal() and found[end - 1].text.isdecimal()
+    return length > 1 and (ahead or behind)
 
 
 def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:
@@ -405,10 +407,19 @@ def _heads(
 
 
 def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
-    """Looks that begin with a preposition, like "al tramonto", describe no noun before them."""
+    """Looks that begin with a preposition, like "al tramonto", describe no noun before them.
+
+    Such looks and places have no article either.
+    """
     for phrase, senses in phrases.items():
-        if len(phrase) > 1 and "look" in senses and "prep" in phrases.get(phrase[:1], {}):
-            senses["adverbial"] = ("with",)
+        if (
+            len(phrase) > 1
+            and "prep" in phrases.get(phrase[:1], {})
+            and ("look" in senses or "place" in senses)
+        ):
+            senses["phrasal"] = ("x",)
+            if "look" in senses:
+                senses["adverbial"] = ("with",)
 
 
 def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> Iterator[Phrase]:

@@ -99,7 +99,9 @@ def _is_size(chunk: Chunk) -> bool:
 def _is_placed(clause: Clause) -> bool:
     """Whether only a place, a colour and a size stand beside a quoted text: 'SALE' at the top in red."""
     others = [chunk for chunk in clause.left if chunk.kind != "quote"]
-    return any(map(_is_spot, others)) and all(_is_spot(c) or colour_in(c) or _is_size(c) for c in others)
+    return any(map(_is_spot, others)) and all(
+        _is_spot(c) or colour_in(c) or _is_size(c) or is_noun("all")(c) for c in others
+    )
 
 
 def _placed(clause: Clause, within: Sequence[str] = ()) -> Place | None:

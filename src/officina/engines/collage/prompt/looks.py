@@ -18,7 +18,15 @@ from officina.engines.collage.plan import (
     Weather,
 )
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import Clause, is_idle, is_thing, is_whole, picture_of, plain
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    is_idle,
+    is_place,
+    is_thing,
+    is_whole,
+    picture_of,
+    plain,
+)
 from officina.engines.collage.prompt.language import Lexeme
 
 TONES: tuple[str, ...] = get_args(ToneKind)
@@ -109,7 +117,9 @@ def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
     """ "My dog as a sketch" is all of the picture, drawn; "make the dog brighter" is not."""
     if any(c.has("look") and c.determiner in ("definite", "possessive") for c in clause.chunks):
         return False  # "the cat in the sketch" is one that is there
-    drawn = all(kind in STYLES for kind, _ in found) and not clause.does("put", "add", "make")
+    seen = all(kind in (*TIMES, *WEATHER) for kind, _ in found) and any(map(is_place, clause.left))
+    added = clause.does("put", "make") or (clause.does("add") and not clause.does("show"))
+    drawn = seen or (all(kind in STYLES for kind, _ in found) and not added)
     return drawn or (clause.does("") and all(kind in _PRINTS for kind, _ in found))
 
 
@@ -208,7 +218,10 @@ def _is_attribute(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not chunk.has("attribute"):
         return False
     whole = chunk.of is None or is_whole(chunk.of)
-    return whole and all(is_idle(part) and not part.has("look") for part in chunk.described)
+    said = [
+        p for p in chunk.described if not (p.has("look", "upscale") and chunk.has("attribute", "resolution"))
+    ]
+    return whole and all(is_idle(part) and not part.has("look") for part in said)
 
 
 def looks_of(chunk: Chunk) -> list[str]:

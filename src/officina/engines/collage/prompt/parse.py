@@ -168,19 +168,20 @@ class Reading:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
         operations = self._referred(meanings)
         for meaning, piece in meanings:
-            if isinstance(meaning, Only) and not settle.recolours(operations, meaning.thing):
+            if isinstance(meaning, Only) and not settle.is_only(operations, meaning.thing):
                 raise NotUnderstood((self._quoted(piece),), (), "local")
             if isinstance(meaning, Outlined):
                 operations = settle.outlined(operations, meaning)
                 if not any(isinstance(each, Sticker) for each in operations):
                     raise NotUnderstood((self._quoted(piece),))
+        self._check_only(meanings, operations)
         roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
         operations = settle.with_roles(operations, roles)
         for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
         for meaning, piece in meanings:
-            if isinstance(meaning, Arrange) and meaning is not operations[0] and self._points_back(piece):
+            if isinstance(meaning, Arrange) and meaning not in operations[:1] and self._points_back(piece):
                 raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
         if not operations and copies < _LEAST_COPIES:
@@ -197,11 +198,18 @@ class Reading:
     def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
         """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
         for piece in pieces:
-            if not piece.passed_over:
+            if not piece.passed_over and not any(isinstance(m, Shows) for m in piece.meanings):
                 return
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
                     yield mention(chunk, self.quote)
+
+    def _check_only(self, meanings: Sequence[tuple[Meaning, Piece]], operations: Sequence[Operation]) -> None:
+        """One picture may be named apart, for work that is done on one: not "in a row: 3, 1, 2"."""
+        named = [(m.picture, piece) for m, piece in meanings if isinstance(m, Role) and m.kind == "only"]
+        several = len({picture for picture, _ in named}) > 1
+        if named and (several or not all(hasattr(each, "picture") for each in operations)):
+            raise NotUnderstood(tuple(self._quoted(piece) for _, piece in named))
 
     def _points_back(self, piece: Piece) -> bool:
         """ "Make both black and white and put them side by side": "them" are not the pictures that came."""

@@ -141,11 +141,15 @@ class Phrases:
 
     def _told_to(self, at: int) -> bool:
         """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
-        return self.at(at).has("pronoun") and not self.at(at - 1).has("verb", "put", "move", "isolate", "cut")
+        before, after = self.at(at - 1), self.at(at + 1)
+        shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
+        return self.at(at).has("pronoun") and not shown
 
     def _announced(self, at: int, made: _Made) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
+        if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
+            return False
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):

@@ -19,6 +19,7 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.ignore: True,
     wishes.only: False,
     wishes.quality: True,
+    wishes.both_roles: True,
     backgrounds.sticker: True,
     backgrounds.remove_background: True,
     backgrounds.outlined: False,
@@ -35,11 +36,11 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.flip: False,
     shapes.rotate: False,
     wishes.roles: True,
+    wishes.shows: False,
     placing.arrange: True,
     placing.compose: True,
     shapes.recolour: True,
     shapes.copies: True,
-    wishes.shows: False,
     placing.taken: True,
 }
 """Every way to understand a run of chunks, and whether the run may be a list, with commas and conjunctions.

@@ -16,6 +16,7 @@ from officina.engines.collage.prompt.clause import (
     is_place,
     is_subject,
     is_thing,
+    is_whole,
     mention,
     picture_of,
     plain,
@@ -58,6 +59,8 @@ _USUAL = frozenset(
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
+_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
 WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
 """What would have to be put on somebody."""
 
@@ -75,7 +78,7 @@ class _Cast:
 def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
     dropped = clause.does("remove") and not clause.does("put")  # "drop the cat on the sofa" places it
-    if not clause.does(*_PLACING) or clause.does("cut") or dropped:
+    if not clause.does(*_PLACING) or clause.does("cut") or dropped or _tells_first(clause):
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
@@ -88,6 +91,8 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+        cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
         clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
@@ -95,9 +100,20 @@ def compose(clause: Clause) -> list[Operation] | None:
     if cast.relation == "beside" and all(
         c.has("noun", "picture") for c in (*cast.subjects, cast.target) if c
     ):
-        named = [chunk for chunk in (*cast.subjects, cast.target) if chunk]
-        return [Arrange("row")] if cast.side is None and _ascending(named) else None
+        return [Arrange("row")] if cast.side is None else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
+    """Whether they fly: the moon over anything, a bird over a place."""
+    kinds = [chunk.value("thing") for chunk in subjects]
+    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
+
+
+def _tells_first(clause: Clause) -> bool:
+    """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
+    kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
+    return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
 
 
 def _in_order(chunk: Chunk) -> bool:
@@ -338,7 +354,8 @@ def arrange(clause: Clause) -> list[Operation] | None:
         return _stacked(clause)
     found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
     if found is None:
-        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
+        clause.take(lambda c: is_whole(c) and "in" in c.prep and c.picture is None)  # "in one picture"
+        beside = clause.does("juxtapose") and clause.left and all(map(_is_picture, clause.left))
         beside = beside and _ascending(clause.left) and (len(clause.left) > 1 or not clause.left[0].picture)
         return [Arrange("row")] if beside else None
     return _laid_out(clause, found)
@@ -350,9 +367,7 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     if found.of is not None and (found.of.unknown or (found.of.described and not _before(found))):
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
-    meant = [
-        c for c in clause.left if is_noun("picture", "all")(c) or (c.has("pronoun", "it") and not c.prep)
-    ]
+    meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
     named = meant or found.of or (found.count or 0) > 1  # "the three side by side"
     if (layout in ("row", "column") and not named) or not _ascending(meant):
         return None
@@ -368,9 +383,14 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
 
 
 def _ascending(pictures: Sequence[Chunk]) -> bool:
-    """Whether pictures are named in the order in which they are laid out anyway."""
+    """Whether pictures are named as they are laid out anyway: from the first, and none left out."""
     numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
-    return numbers == sorted(numbers)
+    return numbers == list(range(1, len(numbers) + 1))
+
+
+def _is_picture(chunk: Chunk) -> bool:
+    """A picture, or "them"."""
+    return is_noun("picture")(chunk) or (chunk.has("pronoun", "it") and not chunk.prep)
 
 
 def _before(found: Chunk) -> list[Operation]:

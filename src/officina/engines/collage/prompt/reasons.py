@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import is_place, is_thing, picture_of
+from officina.engines.collage.prompt.clause import is_place, is_thing, is_whole, picture_of
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.placing import WORN
 from officina.engines.collage.things import thing
@@ -80,6 +80,8 @@ class _Wish:
     phrases: tuple[Chunk, ...]
     quoted: bool
     alone: bool
+    others: bool
+    """Whether other words stand in it, which may mean anything."""
     without: bool = False
 
     @property
@@ -106,6 +108,7 @@ def _by_verb(run: Sequence[Chunk]) -> str:
         phrases,
         any(chunk.kind == "quote" for chunk in run),
         len(run) == len(heads),
+        any(chunk.kind in ("unknown", "guard", "quote", "ratio") for chunk in run),
         any(chunk.has("prep", "without") for chunk in run),
     )
     return next((reason for reason, fits in _RULES if fits(wish)), "")
@@ -152,6 +155,15 @@ def _of_a_style(wish: _Wish) -> bool:
     return any(c.has("noun", "effect") and ("in" in c.prep or c.of is not None) for c in wish.phrases)
 
 
+def _is_all(chunk: Chunk) -> bool:
+    return is_whole(chunk) and not chunk.prep and picture_of(chunk) is None
+
+
+def _of_all(wish: _Wish) -> bool:
+    """Improve it: something for the whole picture, whatever it is."""
+    return bool(wish.verbs) and all(_is_all(c) for c in wish.phrases) and not wish.others
+
+
 _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("clothes", lambda wish: wish.names("garment")),
     ("people", _of_bodies),
@@ -171,5 +183,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("style", lambda wish: any("like" in c.prep and picture_of(c) for c in wish.phrases)),
     ("removal", lambda wish: wish.without and bool(wish.things)),
     ("adding", _of_a_new_background),
+    ("removal", lambda wish: "move" in wish.verbs and bool(wish.things)),
+    ("nothing", _of_all),
 )
 """Reasons by what a refused wish is about, the most telling first."""

@@ -55,9 +55,12 @@ def _compared_last(operations: list[Operation]) -> list[Operation]:
     return operations
 
 
-def recolours(operations: Sequence[Operation], name: str) -> bool:
-    """Whether that thing gets another colour."""
-    return any(isinstance(each, Recolour) and each.target.thing == name for each in operations)
+def is_only(operations: Sequence[Operation], name: str) -> bool:
+    """Whether only that thing gets another colour, or only the subject is left."""
+    return any(
+        isinstance(each, RemoveBackground) or (isinstance(each, Recolour) and each.target.thing == name)
+        for each in operations
+    )
 
 
 def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:

@@ -65,7 +65,7 @@ def _in_a_colour(clause: Clause) -> bool:
         return False
     target, tint = clause.left[:2]
     certain = target.determiner in ("definite", "possessive") and not target.prep
-    return certain and "in" in tint.prep and len(colour_in(tint)) == 1
+    return certain and not {"in", "in_on"}.isdisjoint(tint.prep) and len(colour_in(tint)) == 1
 
 
 def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:

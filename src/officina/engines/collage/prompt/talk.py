@@ -19,7 +19,7 @@ _TOLD = _GENERAL | {"fact"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
-_SHOWN = frozenset({"thing", "part", "garment", "noun", "guard"})
+_SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
 _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
@@ -136,10 +136,15 @@ class Talk:
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
         past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
-        bodily = (word for word in words if word.any_of(_OF_SOMEBODY) and not word.any_of(_GENERAL))
+        mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
+        bodily = (
+            word
+            for word in words
+            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
-        blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
+        blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
             for word in words
@@ -191,6 +196,10 @@ class Talk:
 
     def _token(self, end: int) -> int:
         return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
+
+
+def _is_shown(word: Lexeme) -> bool:
+    return word.any_of(_SHOWN) or word.has("noun", "background", "text", "picture", "light", "colour", "all")
 
 
 def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:

@@ -35,6 +35,8 @@ def keep(clause: Clause) -> list[Wish] | None:
     stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
     if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
+    if _keeps_after_a_mark(clause):
+        return None
     same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
     for chunk in same:
         clause.left.remove(chunk)
@@ -56,6 +58,12 @@ def _rest_unchanged(clause: Clause) -> bool:
     return told and any(word.has("unchanged") for word in words)
 
 
+def _keeps_after_a_mark(clause: Clause) -> bool:
+    """ "Pixel art, keep the face": what stands before the mark is not to be kept."""
+    at = next((n for n, chunk in enumerate(clause.chunks) if chunk.has("verb", "keep")), 0)
+    return at > 0 and clause.chunks[at - 1].end < clause.chunks[at].start
+
+
 def ignore(clause: Clause) -> list[Wish] | None:
     """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
     named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
@@ -67,14 +75,19 @@ def only(clause: Clause) -> list[Only] | None:
     if len(clause.chunks) != 1 or not clause.left:
         return None
     chunk = clause.left[0]
-    named = is_thing(chunk) and "only" in chunk.degree and not chunk.described and not chunk.prep
+    somebody = is_thing(chunk) or chunk.has("pronoun", "person")
+    named = somebody and "only" in chunk.degree and not chunk.described and not chunk.prep
     return [Only(chunk.value("thing"))] if named else None
 
 
 def _keepable(chunk: Chunk) -> bool:
     if chunk.kind in ("guard", "unknown"):
         return True
-    if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+    if (
+        chunk.kind != "np"
+        or chunk.has("noun", "copies")
+        or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"})
+    ):
         return False
     if (
         not any(chunk.has(category) for category in _PARTS)
@@ -183,9 +196,15 @@ def _matchable(chunk: Chunk) -> bool:
 
 def shows(clause: Clause) -> list[Shows] | None:
     """Image 1 is the girl: which picture shows what."""
-    if clause.verbs - {"show"} or clause.dos or not (clause.be or clause.verbs) or len(clause.left) != 2:
+    if clause.verbs - {"show"} or clause.dos or clause.poses or len(clause.left) != 2:
         return None
     first, second = clause.left
+    if is_thing(first) and is_noun("picture")(second) and second.picture and "in" in second.prep:
+        return [Shows(first.value("thing"), second.picture)] if not first.prep else None
+    if not (clause.be or clause.verbs):
+        return None
+    if clause.be and is_thing(first) and is_noun("picture")(second):
+        first, second = second, first
     if not (is_noun("picture")(first) and first.picture is not None and is_thing(second)):
         return None
     if second.prep or first.prep or second.picture is not None:
@@ -205,6 +224,12 @@ def roles(clause: Clause) -> list[Role] | None:
     return [role for role in found if role]
 
 
+def both_roles(clause: Clause) -> list[Role] | None:
+    """Two roles in one clause, before one of them is taken for a background."""
+    found = roles(clause) if len(clause.left) > 2 else None
+    return found if found and len(found) > 1 else None
+
+
 def _lone_role(chunk: Chunk) -> list[Role] | None:
     named = is_noun("picture")(chunk) and chunk.picture is not None and not chunk.described and not chunk.of
     return [Role("only", chunk.picture)] if named and chunk.picture and not chunk.prep else None
@@ -217,7 +242,7 @@ def _role(first: Chunk, second: Chunk) -> Role | None:
     if not (is_noun("picture")(first) and first.picture) or first.prep or second.kind != "np":
         return None
     kind = _role_kind(second)
-    if kind is None or set(second.prep) - {"as", "for", "to", "in_on"} or second.picture:
+    if kind is None or set(second.prep) - {"as", "like", "for", "to", "in_on"} or second.picture:
         return None
     return Role(kind, first.picture)
 
