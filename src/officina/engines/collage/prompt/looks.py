@@ -63,7 +63,7 @@ _LESS: Mapping[str, str] = {
 }
 ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
 """What there can be more or less of."""
-_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "paint", "")
 _WHERE = frozenset({"on", "in", "in_on", "above", "around"})
 _PRINTS = ("black_and_white", "sepia", "faded_film")
 _ASPECTS = ("effect", "picture", "aspect", "one", "all")
