@@ -132,6 +132,8 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
+        if any(word.has("noun", "text", "letters") for word in words[:at]):
+            return False  # "the sign says OPEN" goes on with what it shall say
         past = verb.has("fact", "past") or self._tells(verb, words[0])
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
@@ -144,8 +146,9 @@ class Talk:
         blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
         asking = [
             word
-            for word in words
+            for n, word in enumerate(words)
             if word.any_of(_ASKING)
+            and not (n == 0 and mine)  # "è storta": of the picture
             and not (alone and word.has("wanting"))
             and not (blind and word.has("not") and not word.has("wanting"))
         ]
