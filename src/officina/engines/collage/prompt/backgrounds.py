@@ -107,6 +107,8 @@ def _cut_out(clause: Clause) -> list[int | None] | None:
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
     clause.take(lambda c: _is_clear(c) and "with" in c.prep)
+    if kept is not None and kept.of is not None and is_thing(kept.of) and not is_place(kept.of):
+        return None  # one of a group
     if kept is None:
         return [] if clause.does("cut") and not clause.left and ground is None else None
     while clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c)) is not None:

@@ -62,6 +62,8 @@ class _Chunker:
     def _small(self, at: int) -> tuple[list[Chunk], int]:
         """What is no noun phrase: a pose, a copula, a filler, or a word that nobody knows."""
         lexeme = self.phrases.at(at)
+        if lexeme.has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime"):
+            return [], at + 1
         if lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark:
             return [], at + 1  # "halt" at the end says nothing, and is "hält" elsewhere
         for kind in _SMALL:

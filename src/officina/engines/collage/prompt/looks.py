@@ -120,7 +120,8 @@ def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
     if any(c.has("look") and c.determiner in ("definite", "possessive") for c in clause.chunks):
         return False  # "the cat in the sketch" is one that is there
     seen = all(kind in (*TIMES, *WEATHER) for kind, _ in found) and any(map(is_place, clause.left))
-    drawn = seen or all(kind in STYLES for kind, _ in found) and not clause.does("put", "add", "make")
+    added = clause.does("put", "make") or (clause.does("add") and not clause.does("show"))
+    drawn = seen or (all(kind in STYLES for kind, _ in found) and not added)
     return drawn or (clause.does("") and all(kind in _PRINTS for kind, _ in found))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import is_thing, picture_of
+from officina.engines.collage.prompt.clause import is_thing, is_whole, picture_of
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.placing import WORN
 from officina.engines.collage.things import thing
@@ -80,6 +80,8 @@ class _Wish:
     phrases: tuple[Chunk, ...]
     quoted: bool
     alone: bool
+    others: bool
+    """Whether other words stand in it, which may mean anything."""
     unknown: bool
     """Whether a word is in it that nobody knows."""
     without: bool
@@ -108,6 +110,7 @@ def _by_verb(run: Sequence[Chunk]) -> str:
         phrases,
         any(chunk.kind == "quote" for chunk in run),
         len(run) == len(heads),
+        any(chunk.kind in ("unknown", "guard", "quote", "ratio") for chunk in run),
         any(chunk.kind == "unknown" for chunk in run),
         any(chunk.kind == "not" and chunk.has("prep", "without") for chunk in run),
     )
@@ -141,7 +144,7 @@ def _is_worn(wish: _Wish) -> bool:
 def _of_a_part(wish: _Wish) -> bool:
     """A look, a turn or a colour for something that is not the whole picture."""
     looks = wish.names("look") or wish.names("attribute") or wish.described("look")
-    turned = wish.verbs & {"do", "flip", "crop", "zoom", "blur", "move"} or wish.verbs & {
+    turned = wish.verbs & {"do", "flip", "crop", "zoom", "blur"} or wish.verbs & {
         "rotate",
         "turn",
     } == {"rotate"}
@@ -158,6 +161,15 @@ def _of_a_style(wish: _Wish) -> bool:
     )
 
 
+def _of_all(wish: _Wish) -> bool:
+    """Improve it: something for the whole picture, whatever it is."""
+    return (
+        bool(wish.verbs)
+        and all(is_whole(c) and not c.prep and not c.picture for c in wish.phrases)
+        and not wish.others
+    )
+
+
 _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("clothes", lambda wish: wish.names("garment")),
     ("people", _of_bodies),
@@ -166,7 +178,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("quote", _of_new_text),
     ("swapping", _of_another),
     ("removal", lambda wish: "remove" in wish.verbs and not wish.alone),
-    ("removal", lambda wish: wish.without and bool(wish.things)),
+    ("removal", lambda wish: wish.without and bool(wish.things) and not wish.verbs),
     ("clothes", _is_worn),
     ("swapping", lambda wish: "replace" in wish.verbs and bool(wish.things)),
     ("duotone", lambda wish: wish.names("noun", "duotone")),
@@ -178,5 +190,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
         "adding",
         lambda wish: bool(wish.verbs & {"add", "put", "show"}) and (bool(wish.things) or wish.unknown),
     ),
+    ("removal", lambda wish: "move" in wish.verbs and bool(wish.things)),
+    ("nothing", _of_all),
 )
 """Reasons by what a refused wish is about, the most telling first."""

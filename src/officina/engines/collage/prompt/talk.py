@@ -19,7 +19,7 @@ _TOLD = _GENERAL | {"fact"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
-_SHOWN = frozenset({"thing", "part", "garment", "noun", "guard"})
+_SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
 _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
@@ -132,8 +132,6 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
-        if any(word.has("noun", "text", "letters") for word in words[:at]):
-            return False  # "the sign says OPEN" goes on with what it shall say
         past = verb.has("fact", "past") or self._tells(verb, words[0])
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
@@ -143,7 +141,7 @@ class Talk:
         )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
-        blind = words[0].has("fact", "self") and not any(word.any_of(_SHOWN) for word in words[1:])
+        blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
             for n, word in enumerate(words)
@@ -152,7 +150,8 @@ class Talk:
             and not (alone and word.has("wanting"))
             and not (blind and word.has("not") and not word.has("wanting"))
         ]
-        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily):
+        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
+        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
         ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
@@ -196,6 +195,10 @@ class Talk:
 
     def _token(self, end: int) -> int:
         return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
+
+
+def _is_shown(word: Lexeme) -> bool:
+    return word.any_of(_SHOWN) or word.has("noun", "background", "text", "picture", "light", "colour", "all")
 
 
 def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
