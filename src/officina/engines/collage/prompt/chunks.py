@@ -62,10 +62,10 @@ class _Chunker:
     def _small(self, at: int) -> tuple[list[Chunk], int]:
         """What is no noun phrase: a pose, a copula, a filler, or a word that nobody knows."""
         lexeme = self.phrases.at(at)
-        if lexeme.has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime"):
+        daytime = lexeme.has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime")
+        last = lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark
+        if daytime or last:  # "halt" at the end says nothing, and is "hält" elsewhere
             return [], at + 1
-        if lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark:
-            return [], at + 1  # "halt" at the end says nothing, and is "hält" elsewhere
         for kind in _SMALL:
             if lexeme.has(kind):
                 return [plain_chunk(kind, lexeme)], at + 1
