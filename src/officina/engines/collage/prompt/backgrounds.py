@@ -80,7 +80,8 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = []
     if picture is None:
         return None
-    clause.take(lambda c: _is_clear(c) and c.has("state"))
+    while clause.take(lambda c: _is_clear(c) and c.has("state")) is not None:
+        pass
     if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
@@ -104,6 +105,7 @@ def _owner(clause: Clause, ground: Chunk) -> Chunk | None:
 
 def _cut_out(clause: Clause) -> list[int | None] | None:
     """What stays is what the cut-out finds; a place cannot be cut out."""
+    clause.take(lambda c: _is_clear(c) and c.has("state"))
     kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
     ground = clause.take(lambda c: _is_background(c) and plain(c) and bool({"from", "of"} & set(c.prep)))
     clause.take(lambda c: _is_clear(c) and "with" in c.prep)
@@ -123,7 +125,9 @@ def _transparent(clause: Clause) -> list[int | None] | None:
         return None
     ground = clause.take(lambda c: _is_background(c) and plain(c)) if not _is_background(clear) else clear
     if ground is None:
-        return None
+        alone = not clause.verbs and not clear.described and clear.of is None and not clear.prep
+        named = clear.of is not None and is_subject(clear.of) and not is_place(clear.of)
+        return [picture_of(clear)] if (alone or named) and clear.has("state") else None
     clause.take(lambda c: _is_clear(c) and c.has("state"))  # "as a PNG" says it again
     kept = (
         clause.take(lambda c: is_subject(c) and not c.prep)
@@ -192,7 +196,7 @@ def replace_background(clause: Clause) -> list[Operation] | None:
     """A white background; a gradient; another picture behind the subject."""
     if not clause.does(*_SETTING):
         return None
-    return _first(clause, _plain_colour, _second_colour, _scene)
+    return _first(clause, _plain_colour, _second_colour, _on_colour, _scene)
 
 
 def gradient(clause: Clause) -> list[Operation] | None:
@@ -277,6 +281,18 @@ def _uniform(chunk: Chunk) -> bool:
 def _is_behind(chunk: Chunk) -> bool:
     """Behind the bottle: where its background is."""
     return "behind" in chunk.prep and is_subject(chunk) and plain(chunk)
+
+
+def _on_colour(clause: Clause) -> ReplaceBackground | None:
+    """Put it on white; place the shoe on #fafafa."""
+    if not clause.does("put"):
+        return None
+    tint = clause.take(lambda c: len(colour_in(c)) == 1 and bool({"on", "in_on", "against"} & set(c.prep)))
+    if tint is None:
+        return None
+    named = colour_in(tint)[0]
+    subject = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and plain(c))
+    return ReplaceBackground(rgb(named), clause.words(named), picture=picture_of(subject))
 
 
 def _is_colour_of_background(chunk: Chunk) -> bool:

@@ -62,21 +62,23 @@ class _Chunker:
     def _small(self, at: int) -> tuple[list[Chunk], int]:
         """What is no noun phrase: a pose, a copula, a filler, or a word that nobody knows."""
         lexeme = self.phrases.at(at)
-        daytime = lexeme.has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime")
-        last = lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark
-        if daytime or last:  # "halt" at the end says nothing, and is "hält" elsewhere
-            return [], at + 1
+        if lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark:
+            return [], at + 1  # "halt" at the end says nothing, and is "hält" elsewhere
         for kind in _SMALL:
-            if lexeme.has(kind):
+            if lexeme.has(kind) and not self._of_daytime(at):
                 return [plain_chunk(kind, lexeme)], at + 1
         if lexeme.has("det", "definite") and self.phrases.is_verb(at + 1) and not lexeme.has("relative"):
             return [plain_chunk("np", Lexeme({"pronoun": ("it",)}, lexeme.start, lexeme.end))], at + 1
-        if lexeme.has("prep") and (self.phrases.is_verb(at + 1) or self._led(at)):
+        if lexeme.has("prep") and (self.phrases.is_verb(at + 1) or self._led(at) or self._of_daytime(at)):
             return [], at + 1
         if any(lexeme.has(category) for category in (*_DROPPED, "manner", "degree")):
             self.adverbs += [lexeme] if lexeme.has("manner") else []
             return [], at + 1
         return [replace(plain_chunk("unknown", lexeme), prep=lexeme.senses.get("prep", ()))], at + 1
+
+    def _of_daytime(self, at: int) -> bool:
+        """ "From day to night", "instead of day": the preposition before what the picture shows."""
+        return self.phrases.at(at).has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime")
 
     def _led(self, at: int) -> bool:
         """ "A poster with 'SALE' on it": the preposition before a quoted text."""

@@ -14,7 +14,7 @@ from officina.engines.collage.things import thing
 _IDLE = ("adjective", "quality", "manner", "size")
 """Words that only describe."""
 _INSIDE = {"in", "on", "in_on"}
-_WITHIN = {"of", "in", "to", "on", "from", "for", "in_on", "into"}
+_WITHIN = {"of", "in", "to", "on", "from", "for", "in_on", "into", "at"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def _names_picture(lexemes: Sequence[Lexeme], at: int) -> bool:
     role = at and (
         lexemes[at - 1].has("thing", "subject", "scene") or lexemes[at - 1].has("noun", "background")
     )
+    role = role or (at and lexemes[at].mark == "=" and lexemes[at - 1].has("thing"))
     ahead = lexemes[at + 1 : at + 3]
     return bool(role) and any(part.has("noun", "picture") or part.has("ordinal") for part in ahead)
 

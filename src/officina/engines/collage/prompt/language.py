@@ -91,6 +91,8 @@ class Traits:
     """Articles that say whose it is, behind a noun: das Foto meiner Oma."""
     polite: str = ""
     """A pronoun behind verbs that only addresses the reader: machen Sie."""
+    participle: str = ""
+    """The pattern of participles, which end clauses of the past: hat es quer gespeichert."""
     past: tuple[str, ...] = ()
     """What verbs of the past end with: unknown words may be such."""
     present: tuple[str, ...] = ()

@@ -133,8 +133,11 @@ def _is_portrayed(chunk: Chunk) -> bool:
 
 def _tells(clause: Clause) -> bool:
     """ "It is dark" tells how a picture is; "it is snowing", "it is too dark" how it shall be."""
-    told = clause.be == "plain" and not clause.verbs
-    return told and any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in clause.left)
+    if clause.be != "plain":
+        return False
+    verb = next((c.start for c in clause.chunks if c.kind == "verb"), clause.chunks[-1].end)
+    told = (c for c in clause.left if c.start < verb)
+    return any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in told)
 
 
 def _lone(clause: Clause) -> bool:

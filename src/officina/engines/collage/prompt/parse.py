@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -137,6 +138,13 @@ class Reading:
             frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
             frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
             frozenset(self._presents()),
+            frozenset(self._participles()),
+        )
+
+    def _participles(self) -> Iterator[int]:
+        pattern = self.language.traits.participle
+        yield from (
+            at.start for at in self.lexemes if pattern and re.fullmatch(pattern, self.tokens[at.start].text)
         )
 
     def _presents(self) -> Iterator[int]:
@@ -160,12 +168,13 @@ class Reading:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
         operations = self._referred(meanings)
         for meaning, piece in meanings:
-            if isinstance(meaning, Only) and not settle.recolours(operations, meaning.thing):
+            if isinstance(meaning, Only) and not settle.is_only(operations, meaning.thing):
                 raise NotUnderstood((self._quoted(piece),), (), "local")
             if isinstance(meaning, Outlined):
                 operations = settle.outlined(operations, meaning)
                 if not any(isinstance(each, Sticker) for each in operations):
                     raise NotUnderstood((self._quoted(piece),))
+        self._check_only(meanings, operations)
         roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
         operations = settle.with_roles(operations, roles)
         for meaning, piece in meanings:
@@ -194,6 +203,13 @@ class Reading:
             for chunk in self.chunks[piece.start : piece.end]:
                 if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
                     yield mention(chunk, self.quote)
+
+    def _check_only(self, meanings: Sequence[tuple[Meaning, Piece]], operations: Sequence[Operation]) -> None:
+        """One picture may be named apart, for work that is done on one: not "in a row: 3, 1, 2"."""
+        named = [(m.picture, piece) for m, piece in meanings if isinstance(m, Role) and m.kind == "only"]
+        several = len({picture for picture, _ in named}) > 1
+        if named and (several or not all(hasattr(each, "picture") for each in operations)):
+            raise NotUnderstood(tuple(self._quoted(piece) for _, piece in named))
 
     def _points_back(self, piece: Piece) -> bool:
         """ "Make both black and white and put them side by side": "them" are not the pictures that came."""

@@ -87,6 +87,8 @@ class Phrases:
     def _verb_here(self, at: int) -> bool:
         """Whether a word that can be both stands where verbs do."""
         before = self.at(at - 1)
+        if self.at(at).has("particle") and self.at(at).has("noun"):  # "rot färben", but "Farben kühler"
+            return before.has("colour") and self._clause_ends(at + 1)
         if before.any_of(_BEFORE_NOUNS) and not before.has("degree", "only"):
             return False
         if before.has("number") or before.has("prep"):
@@ -148,10 +150,12 @@ class Phrases:
             return False
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return False  # another phrase: "für den Gemeindebrief ein Foto"
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
-        elif lexeme.has("degree"):
+        elif lexeme.has("degree") and (self._content(at + 1) or not lexeme.has("look")):
             made.degree.extend(lexeme.senses["degree"])
         elif lexeme.has("ordinal") and not made.before and self._orders(at, made):
             made.ordinal = int(lexeme.value("ordinal"))

@@ -249,9 +249,8 @@ class Pieces:
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
-            if (
-                not compared and chunk.kind in ("be", "verb") and end > at
-            ):  # "für die Chronik möchte ich es heller"
+            wish = chunk.kind in ("be", "verb") or (chunk.kind == "np" and not chunk.prep)
+            if not compared and wish and end > at:  # "für die Chronik möchte ich es heller"
                 yield Piece(at, end, passed_over=True, talk=True)
                 return
             if not compared and not _aims(chunk):

@@ -78,7 +78,7 @@ class _Cast:
 def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
     dropped = clause.does("remove") and not clause.does("put")  # "drop the cat on the sofa" places it
-    if not clause.does(*_PLACING) or clause.does("cut") or dropped:
+    if not clause.does(*_PLACING) or clause.does("cut") or dropped or _tells_first(clause):
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
@@ -108,6 +108,12 @@ def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
     """Whether they fly: the moon over anything, a bird over a place."""
     kinds = [chunk.value("thing") for chunk in subjects]
     return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
+
+
+def _tells_first(clause: Clause) -> bool:
+    """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
+    kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
+    return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
 
 
 def _in_order(chunk: Chunk) -> bool:

@@ -161,13 +161,13 @@ def _of_a_style(wish: _Wish) -> bool:
     )
 
 
+def _is_all(chunk: Chunk) -> bool:
+    return is_whole(chunk) and not chunk.prep and picture_of(chunk) is None
+
+
 def _of_all(wish: _Wish) -> bool:
     """Improve it: something for the whole picture, whatever it is."""
-    return (
-        bool(wish.verbs)
-        and all(is_whole(c) and not c.prep and not c.picture for c in wish.phrases)
-        and not wish.others
-    )
+    return bool(wish.verbs) and all(_is_all(c) for c in wish.phrases) and not wish.others
 
 
 _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
@@ -178,7 +178,6 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("quote", _of_new_text),
     ("swapping", _of_another),
     ("removal", lambda wish: "remove" in wish.verbs and not wish.alone),
-    ("removal", lambda wish: wish.without and bool(wish.things) and not wish.verbs),
     ("clothes", _is_worn),
     ("swapping", lambda wish: "replace" in wish.verbs and bool(wish.things)),
     ("duotone", lambda wish: wish.names("noun", "duotone")),
@@ -190,6 +189,8 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
         "adding",
         lambda wish: bool(wish.verbs & {"add", "put", "show"}) and (bool(wish.things) or wish.unknown),
     ),
+    ("style", lambda wish: any("like" in c.prep and picture_of(c) for c in wish.phrases)),
+    ("removal", lambda wish: wish.without and bool(wish.things)),
     ("removal", lambda wish: "move" in wish.verbs and bool(wish.things)),
     ("nothing", _of_all),
 )

@@ -44,13 +44,23 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
             continue
         kept.append(operation)
-    kept.sort(key=lambda each: each == Arrange("before_after"))  # the after is what all the rest makes
-    return tuple(dict.fromkeys(_before_it(kept)))
+    return tuple(dict.fromkeys(_compared_last(_before_it(kept))))
 
 
-def recolours(operations: Sequence[Operation], name: str) -> bool:
-    """Whether that thing gets another colour."""
-    return any(isinstance(each, Recolour) and each.target.thing == name for each in operations)
+def _compared_last(operations: list[Operation]) -> list[Operation]:
+    """ "Before and after, with the after in sepia": the looks are what was done in between."""
+    compared = Arrange("before_after")
+    if operations[:1] == [compared] and all(isinstance(each, LOOKS) for each in operations[1:]):
+        return [*operations[1:], compared]
+    return operations
+
+
+def is_only(operations: Sequence[Operation], name: str) -> bool:
+    """Whether only that thing gets another colour, or only the subject is left."""
+    return any(
+        isinstance(each, RemoveBackground) or (isinstance(each, Recolour) and each.target.thing == name)
+        for each in operations
+    )
 
 
 def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:

@@ -219,6 +219,9 @@ def flip(clause: Clause) -> list[Operation] | None:
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")
     )
+    turned = turned or (
+        axis is not None and axis.has("axis", "upside_down") and clause.does("") and len(clause.chunks) == 1
+    )
     if not clause.does("flip") and not turned and mirrored is None:
         return None
     behind = _described_axis(clause)

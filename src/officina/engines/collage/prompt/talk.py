@@ -39,6 +39,8 @@ class Talk:
     """Tokens that are no known words and end like a past."""
     present: frozenset[int]
     """Tokens of verbs and unknown words that end like a present of somebody else's."""
+    participles: frozenset[int]
+    """Tokens that may be participles."""
 
     def ends(self, token: int) -> list[int]:
         """The tokens at which talk ends that begins with this one, the nearest first."""
@@ -133,6 +135,7 @@ class Talk:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
+        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
             word

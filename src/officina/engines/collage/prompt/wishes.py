@@ -35,6 +35,8 @@ def keep(clause: Clause) -> list[Wish] | None:
     stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
     if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
+    if _keeps_after_a_mark(clause):
+        return None
     same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
     for chunk in same:
         clause.left.remove(chunk)
@@ -55,6 +57,12 @@ def _rest_unchanged(clause: Clause) -> bool:
     return any(word.has("noun", "rest") for word in words) and any(word.has("unchanged") for word in words)
 
 
+def _keeps_after_a_mark(clause: Clause) -> bool:
+    """ "Pixel art, keep the face": what stands before the mark is not to be kept."""
+    at = next((n for n, chunk in enumerate(clause.chunks) if chunk.has("verb", "keep")), 0)
+    return at > 0 and clause.chunks[at - 1].end < clause.chunks[at].start
+
+
 def ignore(clause: Clause) -> list[Wish] | None:
     """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
     named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
@@ -66,7 +74,8 @@ def only(clause: Clause) -> list[Only] | None:
     if len(clause.chunks) != 1 or not clause.left:
         return None
     chunk = clause.left[0]
-    named = is_thing(chunk) and "only" in chunk.degree and not chunk.described and not chunk.prep
+    somebody = is_thing(chunk) or chunk.has("pronoun", "person")
+    named = somebody and "only" in chunk.degree and not chunk.described and not chunk.prep
     return [Only(chunk.value("thing"))] if named else None
 
 
@@ -193,6 +202,8 @@ def shows(clause: Clause) -> list[Shows] | None:
         return [Shows(first.value("thing"), second.picture)] if not first.prep else None
     if not (clause.be or clause.verbs):
         return None
+    if clause.be and is_thing(first) and is_noun("picture")(second):
+        first, second = second, first
     if not (is_noun("picture")(first) and first.picture is not None and is_thing(second)):
         return None
     if second.prep or first.prep or second.picture is not None:
