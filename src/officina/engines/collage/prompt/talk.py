@@ -148,12 +148,14 @@ class Talk:
         blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
-            for word in words
+            for n, word in enumerate(words)
             if word.any_of(_ASKING)
+            and not (n == 0 and mine)  # "è storta": of the picture
             and not (alone and word.has("wanting"))
             and not (blind and word.has("not") and not word.has("wanting"))
         ]
-        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily):
+        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
+        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
         ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
