@@ -171,9 +171,8 @@ class Phrases:
     def _counts_pictures(self, at: int, made: _Made) -> bool:
         """ "These two", "all four": nothing else is there to be counted."""
         small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
-        return (
-            small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
-        )
+        alone = not made.before and not made.unknown and not self._content(at + 1)
+        return small and made.determiner in ("definite", "all") and alone
 
     def _orders(self, at: int, made: _Made) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""
