@@ -63,7 +63,7 @@ _LESS: Mapping[str, str] = {
 }
 ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
 """What there can be more or less of."""
-_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "paint", "")
 _PARTS = ("sky", "ground", "wall", "window", "roof", "stairs", "grass")
 """What is but a part of a picture: "the sky in black and white" is not all of it."""
 _WHERE = frozenset({"on", "in", "in_on", "above", "around"})

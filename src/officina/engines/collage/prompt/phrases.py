@@ -122,7 +122,7 @@ class Phrases:
         if made.head is None:
             if not made.before or made.unknown or not any(map(_means, made.before)):
                 return None
-            made.head = made.before.pop()
+            made.head_from_adjectives()
         numbered = self._numbered(at, made)
         chunk_end = self.at(numbered - 1).end if numbered > at else 0
         at = self._described(numbered, made)
@@ -134,6 +134,8 @@ class Phrases:
         lexeme = self.at(at)
         if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return None  # another phrase: "für den Gemeindebrief ein Foto"
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
 
@@ -150,8 +152,6 @@ class Phrases:
             return False
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
-        if lexeme.has("det") and made.determiner and made.unknown:
-            return False  # another phrase: "für den Gemeindebrief ein Foto"
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
@@ -373,6 +373,13 @@ class _Made:
         self.after: list[Lexeme] = []
         self.unknown: list[Lexeme] = []
         self.degree: list[str] = []
+
+    def head_from_adjectives(self) -> None:
+        """The last of the adjectives is the head, or the colour that it describes: "noir mat"."""
+        tints = [at for at, part in enumerate(self.before) if part.has("colour")]
+        at = tints[-1] if tints and self.before[-1].has("adjective") else len(self.before) - 1
+        self.head, self.after = self.before[at], self.before[at + 1 :]
+        self.before = self.before[:at]
 
     def chunk(self) -> Chunk:
         head = self.head

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
 from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
@@ -153,7 +153,7 @@ class Pieces:
             if (
                 after == "scene"
                 and verbless
-                and not all(isinstance(m, (Wish, *settle.LOOKS)) for m in meanings)
+                and not all(isinstance(m, (Wish, Crop, *settle.LOOKS)) for m in meanings)
                 and not (run[0].kind == "quote" and run[0].prep)
             ):
                 continue

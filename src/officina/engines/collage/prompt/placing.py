@@ -368,7 +368,8 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
     meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
-    if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
+    named = meant or found.of or (found.count or 0) > 1  # "the three side by side"
+    if (layout in ("row", "column") and not named) or not _ascending(meant):
         return None
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
     if layout == "grid":
@@ -382,9 +383,9 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
 
 
 def _ascending(pictures: Sequence[Chunk]) -> bool:
-    """Whether pictures are named in the order in which they are laid out anyway."""
+    """Whether pictures are named as they are laid out anyway: from the first, and none left out."""
     numbers = [chunk.picture for chunk in pictures if chunk.picture is not None]
-    return numbers == sorted(numbers)
+    return numbers == list(range(1, len(numbers) + 1))
 
 
 def _is_picture(chunk: Chunk) -> bool:

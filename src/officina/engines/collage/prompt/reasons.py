@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import is_thing, is_whole, picture_of
+from officina.engines.collage.prompt.clause import is_place, is_thing, is_whole, picture_of
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.placing import WORN
 from officina.engines.collage.things import thing
@@ -153,6 +153,11 @@ def _of_a_part(wish: _Wish) -> bool:
     return bool(wish.verbs) and ((bool(looks or turned) and partial) or bool(coloured))
 
 
+def _of_a_new_background(wish: _Wish) -> bool:
+    """A beach behind it that no picture is said to show."""
+    return wish.names("noun", "background") and any(is_place(chunk) for chunk in wish.things)
+
+
 def _of_a_style(wish: _Wish) -> bool:
     """In the style of somebody; with the light or the colours of another picture."""
     return any(c.has("noun", "effect") and ("in" in c.prep or c.of is not None) for c in wish.phrases) or any(
@@ -192,6 +197,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("style", lambda wish: any("like" in c.prep and picture_of(c) for c in wish.phrases)),
     ("removal", lambda wish: wish.without and bool(wish.things)),
     ("removal", lambda wish: "move" in wish.verbs and bool(wish.things)),
+    ("adding", _of_a_new_background),
     ("nothing", _of_all),
 )
 """Reasons by what a refused wish is about, the most telling first."""

@@ -107,7 +107,8 @@ class Talk:
             or any(word.has(kind) for kind in ("courtesy", "filler", "thing", "adjective", "det"))
             for word in words
         )
-        return plain and bool(named) and any(word.has("courtesy") for word in near)
+        alone = all(word.has("courtesy") or word.has("filler") for word in words)
+        return alone or (plain and bool(named) and any(word.has("courtesy") for word in near))
 
     def _finite(self, words: Sequence[Lexeme]) -> int:
         """Behind how many words the predicate of a clause begins; 0 if there is none."""
@@ -169,7 +170,11 @@ class Talk:
             and (verb.has("be", "plain") or verb.has("fact", "having"))
             and not past
         ):
-            return at + 1 < len(words) and words[at + 1].has("det", "possessive")
+            mine = words[0].has("det", "possessive") and len(words) > at + 1
+            idle = all(
+                word.has("degree") or (word.has("seems") and not word.has("look")) for word in words[at + 1 :]
+            )
+            return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
         if reasoned or past:
             return True
         return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
