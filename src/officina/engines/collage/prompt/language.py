@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from officina.engines.collage.prompt.words import Token, tokens
+from officina.engines.collage.prompt.words import Token, fold, tokens
 
 FOLDER = Path(__file__).parent / "vocabulary"
 GAP = "…"
@@ -28,6 +28,7 @@ _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
+_LEAST_STEM = 2
 _VERBAL = frozenset({"verb", "do"})
 
 Senses = Mapping[str, tuple[str, ...]]
@@ -179,7 +180,20 @@ class Language:
         if text.isdecimal():
             return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
         mark = "" if text[:1].isalnum() else text
-        return Lexeme(self._headed(text), at, at + 1, mark=mark, joined=found[at].joined)
+        senses = self._with_pronoun(text) or self._headed(text)
+        return Lexeme(senses, at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _with_pronoun(self, text: str) -> Senses:
+        """A verb with a pronoun written onto it: mettila, metterla."""
+        for clitic, pronoun in self.traits.clitics.items():
+            stem = text.removesuffix(clitic)
+            if len(stem) == len(text) or len(stem) < _LEAST_STEM:
+                continue
+            senses = self.phrases.get((stem,)) or self.phrases.get((f"{stem}e",), {})
+            own = {name: values for name, values in senses.items() if name in _VERBAL}
+            if own:
+                return {**own, "clitic": (pronoun,)}
+        return {}
 
     def _headed(self, text: str) -> Senses:
         """What a compound is, by its last part."""
@@ -304,7 +318,6 @@ def _language(data: Mapping[str, Any]) -> Language:
     for article in traits.genitives:
         _add(phrases, _key(article, traits, spelling), "genitive", "x")
     _add_polite(phrases, parted, traits)
-    _add_clitics(phrases, traits)
     _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     _mark_adverbials(phrases)
     return Language(
@@ -335,16 +348,6 @@ def _add(
         senses[category] = (*senses.get(category, ()), value)
 
 
-def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Traits) -> None:
-    """Verbs with a pronoun written onto them."""
-    verbs = [(p[0], s) for p, s in phrases.items() if len(p) == 1 and ("verb" in s or "do" in s)]
-    for verb, senses in verbs:
-        stem = verb[:-1] if verb.endswith("re") else verb
-        for clitic, pronoun in traits.clitics.items():
-            own = {name: values for name, values in senses.items() if name in ("verb", "do")}
-            phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
-
-
 def _conjugate(
     phrases: dict[Phrase, dict[str, tuple[str, ...]]], rules: Sequence[Sequence[str]], head_first: bool
 ) -> None:
@@ -353,7 +356,7 @@ def _conjugate(
         return
     for phrase, senses in tuple(phrases.items()):
         own = {name: values for name, values in senses.items() if name in _VERBAL}
-        if not own or "clitic" in senses:
+        if not own:
             continue
         for form in tuple(_forms(phrase, rules, head_first))[1:]:
             if phrases.get(form, own).keys() <= _VERBAL:
@@ -437,10 +440,9 @@ def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> 
 
 def _key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
     # Nearly all words are plain, and splitting those is all there is to do: it halves the start of a process.
-    simple = text.isascii() and text.replace(" ", "").isalpha()
-    found = (
-        tuple(text.casefold().split())
-        if simple
-        else tuple(token.text for token in tokens(text, elided=traits.elision))
-    )
+    if text.replace(" ", "").isalpha():
+        words = text.casefold().split()
+        found = tuple(words if text.isascii() else map(fold, words))
+    else:
+        found = tuple(token.text for token in tokens(text, elided=traits.elision))
     return tuple(part for word in found for part in spelling.get((word,), (word,)))
