@@ -66,16 +66,6 @@ def add(phrases: dict[Phrase, dict[str, tuple[str, ...]]], phrase: Phrase, categ
         senses[category] = (*senses.get(category, ()), value)
 
 
-def add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Traits) -> None:
-    """Verbs with a pronoun written onto them."""
-    verbs = [(p[0], s) for p, s in phrases.items() if len(p) == 1 and ("verb" in s or "do" in s)]
-    for verb, senses in verbs:
-        stem = verb[:-1] if verb.endswith("re") else verb
-        for clitic, pronoun in traits.clitics.items():
-            own = {name: values for name, values in senses.items() if name in ("verb", "do")}
-            phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
-
-
 def conjugate(
     phrases: dict[Phrase, dict[str, tuple[str, ...]]], rules: Sequence[Sequence[str]], head_first: bool
 ) -> None:
@@ -84,7 +74,7 @@ def conjugate(
         return
     for phrase, senses in tuple(phrases.items()):
         own = {name: values for name, values in senses.items() if name in _VERBAL}
-        if not own or "clitic" in senses:
+        if not own:
             continue
         for form in tuple(forms(phrase, rules, head_first))[1:]:
             if phrases.get(form, own).keys() <= _VERBAL:

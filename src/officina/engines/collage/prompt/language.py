@@ -16,7 +16,6 @@ from officina.engines.collage.prompt.forms import (
     Senses,
     Traits,
     add,
-    add_clitics,
     add_polite,
     compound_heads,
     conjugate,
@@ -42,6 +41,8 @@ _ENDS = frozenset(".,;:!?\n")
 _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
+_LEAST_STEM = 2
+_VERBAL = frozenset({"verb", "do"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,20 @@ class Language:
         if text.isdecimal():
             return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
         mark = "" if text[:1].isalnum() else text
-        return Lexeme(self._headed(text), at, at + 1, mark=mark, joined=found[at].joined)
+        senses = self._with_pronoun(text) or self._headed(text)
+        return Lexeme(senses, at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _with_pronoun(self, text: str) -> Senses:
+        """A verb with a pronoun written onto it: mettila, metterla."""
+        for clitic, pronoun in self.traits.clitics.items():
+            stem = text.removesuffix(clitic)
+            if len(stem) == len(text) or len(stem) < _LEAST_STEM:
+                continue
+            senses = self.phrases.get((stem,)) or self.phrases.get((f"{stem}e",), {})
+            own = {name: values for name, values in senses.items() if name in _VERBAL}
+            if own:
+                return {**own, "clitic": (pronoun,)}
+        return {}
 
     def _headed(self, text: str) -> Senses:
         """What a compound is, by its last part."""
@@ -274,7 +288,6 @@ def _language(data: Mapping[str, Any]) -> Language:
     for article in traits.genitives:
         add(phrases, key(article, traits, spelling), "genitive", "x")
     add_polite(phrases, parted, traits)
-    add_clitics(phrases, traits)
     conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
     mark_adverbials(phrases)
     return Language(
