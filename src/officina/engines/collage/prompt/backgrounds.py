@@ -76,6 +76,8 @@ def remove_background(clause: Clause) -> list[Operation] | None:
         picture = _cut_out(clause)
     if picture is None and clause.does(*_SETTING):
         picture = _transparent(clause)
+    if picture is None and clause.does("make", "have", ""):
+        picture = _freed(clause)
     if picture is None and clause.does("remove_background"):
         picture = []
     if picture is None:
@@ -85,6 +87,17 @@ def remove_background(clause: Clause) -> list[Operation] | None:
     if not clause.done:
         return None
     return [RemoveBackground(next(iter(picture), None) or clause.picture)]
+
+
+def _freed(clause: Clause) -> list[int | None] | None:
+    """The teapot, cut out: its background is transparent."""
+    kept = clause.take(lambda c: is_subject(c) and not is_place(c) and not c.prep and _is_freed(c))
+    return [picture_of(kept)] if kept else None
+
+
+def _is_freed(chunk: Chunk) -> bool:
+    certain = chunk.determiner in ("definite", "possessive")
+    return certain and not chunk.before and bool(chunk.after) and _only(chunk, "transparent")
 
 
 def _removed(clause: Clause) -> list[int | None] | None:
@@ -206,6 +219,8 @@ def gradient(clause: Clause) -> list[Operation] | None:
 
 def _first(clause: Clause, *ways: Callable[[Clause], ReplaceBackground | None]) -> list[Operation] | None:
     """The first way that leaves nothing over."""
+    if not any(map(_concerns, clause.left)):
+        return None
     for way in ways:
         clause.reset()
         attach_pictures(clause)
@@ -223,6 +238,14 @@ def _first(clause: Clause, *ways: Callable[[Clause], ReplaceBackground | None]) 
                 )
             ]
     return None
+
+
+def _concerns(chunk: Chunk) -> bool:
+    """Whether a phrase may tell of a background at all: most clauses have none that does."""
+    if chunk.has("noun", "background", "gradient") or chunk.has("colour") or "behind" in chunk.prep:
+        return True
+    inner = chunk.of is not None and _concerns(chunk.of)
+    return inner or any(part.has("noun", "background") or part.has("colour") for part in chunk.described)
 
 
 def _subject(clause: Clause) -> int | None:
@@ -331,7 +354,7 @@ def _gradient(clause: Clause) -> ReplaceBackground | None:
 
 def _scene(clause: Clause) -> ReplaceBackground | None:
     """Another picture, or the place that another picture shows."""
-    if not clause.does("replace", "change", "use", "put", "make", "turn", "add"):
+    if not clause.does("replace", "change", "use", "put", "make", "turn", "add", ""):
         return None
     swap = clause.does("replace", "change", "turn") and not any("in_place" in c.prep for c in clause.left)
     ground = clause.take(lambda c: _is_background(c) and plain(c) and (not c.prep if swap else True))

@@ -11,7 +11,7 @@ from officina.engines.collage.prompt.shorthand import ARROW
 REASON = "…"
 """The mark that stands for "because" and "so that": a clause begins there."""
 _LONGEST_BRACKET = 5
-_TELLING = frozenset({"reason", "label", "prep"})
+_TELLING = frozenset({"reason", "label", "prep", "fact"})
 """Words that may be more than what they mean."""
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
@@ -32,7 +32,7 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
         bracket = _bracket(lexemes, at)
         if lexeme.mark == ARROW:
             yield from _arrow(lexeme)
-        elif lexeme.mark in ("=", ":") and _names_picture(lexemes, at):
+        elif (lexeme.mark in ("=", ":") or lexeme.has("fact", "having")) and _names_picture(lexemes, at):
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
         elif (percent := _percentage(lexemes, at)) is not None:
             yield from percent

@@ -63,7 +63,9 @@ _LESS: Mapping[str, str] = {
 }
 ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
 """What there can be more or less of."""
-_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "paint", "")
+_PARTS = ("sky", "ground", "wall", "window", "roof", "stairs", "grass")
+"""What is but a part of a picture: "the sky in black and white" is not all of it."""
 _WHERE = frozenset({"on", "in", "in_on", "above", "around"})
 _PRINTS = ("black_and_white", "sepia", "faded_film")
 _ASPECTS = ("effect", "picture", "aspect", "one", "all")
@@ -125,7 +127,7 @@ def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
 
 def _is_portrayed(chunk: Chunk) -> bool:
     told = {chunk.determiner, chunk.of.determiner if chunk.of else ""}
-    known = bool(told & {"definite", "possessive"})
+    known = bool(told & {"definite", "possessive"}) and not chunk.degree and not chunk.has("thing", *_PARTS)
     return is_thing(chunk) and known and not chunk.prep and plain(chunk) and chunk.count is None
 
 

@@ -134,6 +134,8 @@ class Phrases:
         lexeme = self.at(at)
         if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return None  # another phrase: "für den Gemeindebrief ein Foto"
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
 
@@ -150,8 +152,6 @@ class Phrases:
             return False
         counted = self._content(at + 1) or self.at(at + 1).has("number")
         alone = lexeme.has("noun", "all") and not counted
-        if lexeme.has("det") and made.determiner and made.unknown:
-            return False  # another phrase: "für den Gemeindebrief ein Foto"
         if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
@@ -171,9 +171,8 @@ class Phrases:
     def _counts_pictures(self, at: int, made: _Made) -> bool:
         """ "These two", "all four": nothing else is there to be counted."""
         small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
-        return (
-            small and made.determiner in ("definite", "all") and not made.before and not self._content(at + 1)
-        )
+        alone = not made.before and not made.unknown and not self._content(at + 1)
+        return small and made.determiner in ("definite", "all") and alone
 
     def _orders(self, at: int, made: _Made) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""
@@ -380,8 +379,15 @@ class _Made:
         if self.unknown and self.determiner in ("definite", "possessive"):
             self.head = replace(self.unknown.pop(), senses=_NOVEL)
         elif self.before and not self.unknown and any(map(_means, self.before)):
-            self.head = self.before.pop()
+            self._head_from_adjectives()
         return self.head is not None
+
+    def _head_from_adjectives(self) -> None:
+        """The last of the adjectives is the head, or the colour that it describes: "noir mat"."""
+        tints = [at for at, part in enumerate(self.before) if part.has("colour")]
+        at = tints[-1] if tints and self.before[-1].has("adjective") else len(self.before) - 1
+        self.head, self.after = self.before[at], self.before[at + 1 :]
+        self.before = self.before[:at]
 
     def chunk(self) -> Chunk:
         head = self.head

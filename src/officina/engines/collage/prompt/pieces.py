@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
 from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
-from officina.engines.collage.prompt.language import Lexeme, Traits
+from officina.engines.collage.prompt.forms import Traits
+from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.talk import Talk
 
 Frame = Callable[[Clause], Sequence[Meaning] | None]
@@ -153,7 +154,7 @@ class Pieces:
             if (
                 after == "scene"
                 and verbless
-                and not all(isinstance(m, (Wish, *settle.LOOKS)) for m in meanings)
+                and not all(isinstance(m, (Wish, Crop, *settle.LOOKS)) for m in meanings)
                 and not (run[0].kind == "quote" and run[0].prep)
             ):
                 continue

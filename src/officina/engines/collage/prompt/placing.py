@@ -373,7 +373,8 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
         return None
     layout = "row" if _layout(found) == "together" else _layout(found)
     meant = [c for c in clause.left if _is_picture(c) or is_noun("all")(c)]
-    if (layout in ("row", "column") and not meant and not found.of) or not _ascending(meant):
+    named = meant or found.of or (found.count or 0) > 1  # "the three side by side"
+    if (layout in ("row", "column") and not named) or not _ascending(meant):
         return None
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
     if layout == "grid":

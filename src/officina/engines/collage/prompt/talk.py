@@ -54,9 +54,14 @@ class Talk:
         return []
 
     def speaks(self, token: int) -> bool:
-        """Whether the speaker begins a statement here, with or without a mark before it."""
+        """Whether the speaker begins a statement here without a mark before it: "too dark I can't see"."""
         at = self._places.get(token)
-        return at is not None and self.lexemes[at].has("fact", "self")
+        if not at or not self.lexemes[at].has("fact", "self"):
+            return False
+        if any(self.lexemes[at - 1].has(kind) for kind in ("relative", "prep", "det")):
+            return False
+        end = next(self._stops(at), at)
+        return not any(word.any_of(_MEANT) and not word.has("fact") for word in self.lexemes[at:end])
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -107,7 +112,8 @@ class Talk:
             or any(word.has(kind) for kind in ("courtesy", "filler", "thing", "adjective", "det"))
             for word in words
         )
-        return plain and bool(named) and any(word.has("courtesy") for word in near)
+        alone = all(word.has("courtesy") or word.has("filler") for word in words)
+        return alone or (plain and bool(named) and any(word.has("courtesy") for word in near))
 
     def _finite(self, words: Sequence[Lexeme]) -> int:
         """Behind how many words the predicate of a clause begins; 0 if there is none."""
@@ -147,12 +153,14 @@ class Talk:
         blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
-            for word in words
+            for n, word in enumerate(words)
             if word.any_of(_ASKING)
+            and not (n == 0 and mine)  # "è storta": of the picture
             and not (alone and word.has("wanting"))
             and not (blind and word.has("not") and not word.has("wanting"))
         ]
-        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily):
+        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
+        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
         ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
@@ -167,7 +175,11 @@ class Talk:
             and (verb.has("be", "plain") or verb.has("fact", "having"))
             and not past
         ):
-            return at + 1 < len(words) and words[at + 1].has("det", "possessive")
+            mine = words[0].has("det", "possessive") and len(words) > at + 1
+            idle = all(
+                word.has("degree") or (word.has("seems") and not word.has("look")) for word in words[at + 1 :]
+            )
+            return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
         if reasoned or past:
             return True
         return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)

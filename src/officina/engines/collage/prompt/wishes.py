@@ -50,11 +50,12 @@ def keep(clause: Clause) -> list[Wish] | None:
 
 
 def _rest_unchanged(clause: Clause) -> bool:
-    """ "Ansonsten unverändert": no verb is needed."""
-    if not clause.does("") or len(clause.left) > 2:
+    """ "Ansonsten unverändert", "Hintergrund so lassen": no verb is needed."""
+    if not clause.does("") or clause.be or len(clause.left) > 2:
         return False
     words = [part for chunk in clause.left for part in (chunk.lexeme, *chunk.described)]
-    return any(word.has("noun", "rest") for word in words) and any(word.has("unchanged") for word in words)
+    told = any(word.has("noun", "rest", "background", "all") or word.has("part") for word in words)
+    return told and any(word.has("unchanged") for word in words)
 
 
 def _keeps_after_a_mark(clause: Clause) -> bool:
