@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from officina.engines.collage.prompt.words import Token, fold, tokens
+from officina.engines.collage.prompt.forms import (
+    POSSESSIVE,
+    Phrase,
+    Senses,
+    Traits,
+    add,
+    add_polite,
+    compound_heads,
+    conjugate,
+    forms,
+    key,
+    lengths,
+    mark_adverbials,
+    tails,
+    traits_of,
+)
+from officina.engines.collage.prompt.words import Token, tokens
 
 FOLDER = Path(__file__).parent / "vocabulary"
 GAP = "…"
 """Between the two parts of a phrase that others may part: "cut … out"."""
-POSSESSIVE = "'s"
 _LEAST_HEAD = 4
 """So many letters have the words that end a compound,"""
 _LEAST_BEFORE_HEAD = 3
 """and so many stand before them."""
-_HEADS_ARE = ("thing", "colour", "garment", "part")
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
@@ -30,10 +44,6 @@ _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
 
 _LEAST_STEM = 2
 _VERBAL = frozenset({"verb", "do"})
-
-Senses = Mapping[str, tuple[str, ...]]
-"""What a word can be: category and values, as in the data file."""
-Phrase = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +74,6 @@ class Lexeme:
     @property
     def known(self) -> bool:
         return bool(self.senses) or self.quoted is not None or bool(self.hex or self.mark)
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """How a language builds its phrases."""
-
-    elision: bool = False
-    """Articles lose their vowel: l'image."""
-    compounds: bool = False
-    """A noun may stand before another and describe it: garden chair."""
-    head_first: bool = False
-    """In a phrase the first word is the one that changes: tables de jardin."""
-    shared_negation: bool = False
-    """"Do not A and B" may deny both."""
-    clitics: Mapping[str, str] = field(default_factory=dict)
-    """Pronouns that are written onto a verb: mettila."""
-    personal: tuple[str, ...] = ()
-    """Words before a person that is an object: pon a la mujer."""
-    contracted: str = POSSESSIVE
-    """What an 's at the end of a word is: the dog's, mach's."""
-    heads: tuple[str, ...] = ()
-    """Words that say what a longer word is when they end it: Zwetschgenkuchen, schilfgrün."""
-    particles: tuple[str, ...] = ()
-    """Parts of verbs that end a clause without the rest of the verb: Rauschen raus."""
-    genitives: tuple[str, ...] = ()
-    """Articles that say whose it is, behind a noun: das Foto meiner Oma."""
-    polite: str = ""
-    """A pronoun behind verbs that only addresses the reader: machen Sie."""
-    participle: str = ""
-    """The pattern of participles, which end clauses of the past: hat es quer gespeichert."""
-    past: tuple[str, ...] = ()
-    """What verbs of the past end with: unknown words may be such."""
-    present: tuple[str, ...] = ()
-    """What verbs of the present end with that tell of somebody else."""
-    umlauts: bool = False
-    """Ae, oe and ue may stand for letters with two dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +266,9 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 
 def _language(data: Mapping[str, Any]) -> Language:
-    traits = _traits(data.get("traits", {}))
+    traits = traits_of(data.get("traits", {}))
     spelling = {
-        _key(word, traits, {}): _key(spelled, traits, {})
-        for word, spelled in data.get("spelling", {}).items()
+        key(word, traits, {}): key(spelled, traits, {}) for word, spelled in data.get("spelling", {}).items()
     }
     phrases: dict[Phrase, dict[str, tuple[str, ...]]] = {}
     parted: dict[Phrase, list[tuple[Phrase, Senses]]] = {}
@@ -305,21 +278,19 @@ def _language(data: Mapping[str, Any]) -> Language:
             for text in words:
                 if GAP in text:
                     head, _, tail = text.partition(GAP)
-                    parted.setdefault(_key(head, traits, spelling), []).append(
-                        (_key(tail, traits, spelling), {category: (value,)})
+                    parted.setdefault(key(head, traits, spelling), []).append(
+                        (key(tail, traits, spelling), {category: (value,)})
                     )
                     continue
-                for phrase in _forms(
-                    _key(text, traits, spelling), rules.get(category, ()), traits.head_first
-                ):
-                    _add(phrases, phrase, category, value)
+                for phrase in forms(key(text, traits, spelling), rules.get(category, ()), traits.head_first):
+                    add(phrases, phrase, category, value)
     for particle in traits.particles:
-        _add(phrases, _key(particle, traits, spelling), "particle", "x")
+        add(phrases, key(particle, traits, spelling), "particle", "x")
     for article in traits.genitives:
-        _add(phrases, _key(article, traits, spelling), "genitive", "x")
-    _add_polite(phrases, parted, traits)
-    _conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
-    _mark_adverbials(phrases)
+        add(phrases, key(article, traits, spelling), "genitive", "x")
+    add_polite(phrases, parted, traits)
+    conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
+    mark_adverbials(phrases)
     return Language(
         code=data["language"],
         name=data["name"],
@@ -328,121 +299,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         parted={head: tuple(tails) for head, tails in parted.items()},
         parting=frozenset(head[0] for head in parted),
         spelling=spelling,
-        lengths=_lengths(phrases),
-        words=frozenset(word for phrase in (*phrases, *spelling, *_tails(parted)) for word in phrase),
-        heads=_heads(phrases, traits, rules),
+        lengths=lengths(phrases),
+        words=frozenset(word for phrase in (*phrases, *spelling, *tails(parted)) for word in phrase),
+        heads=compound_heads(phrases, traits, rules),
     )
-
-
-def _traits(given: Mapping[str, Any]) -> Traits:
-    """How the language builds its phrases; lists are tuples."""
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-    return Traits(**values)
-
-
-def _add(
-    phrases: dict[Phrase, dict[str, tuple[str, ...]]], phrase: Phrase, category: str, value: str
-) -> None:
-    senses = phrases.setdefault(phrase, {})
-    if value not in senses.get(category, ()):
-        senses[category] = (*senses.get(category, ()), value)
-
-
-def _conjugate(
-    phrases: dict[Phrase, dict[str, tuple[str, ...]]], rules: Sequence[Sequence[str]], head_first: bool
-) -> None:
-    """Other forms of the verbs, where the language has no such word yet: ruota, ruoti, ruotate."""
-    if not rules:
-        return
-    for phrase, senses in tuple(phrases.items()):
-        own = {name: values for name, values in senses.items() if name in _VERBAL}
-        if not own:
-            continue
-        for form in tuple(_forms(phrase, rules, head_first))[1:]:
-            if phrases.get(form, own).keys() <= _VERBAL:
-                for name, values in own.items():
-                    for value in values:
-                        _add(phrases, form, name, value)
-
-
-def _add_polite(
-    phrases: dict[Phrase, dict[str, tuple[str, ...]]],
-    parted: dict[Phrase, list[tuple[Phrase, Senses]]],
-    traits: Traits,
-) -> None:
-    """Verbs with the pronoun that addresses the reader: "machen Sie"."""
-    if not traits.polite:
-        return
-    ending = "en"
-    for (word, *rest), senses in tuple(phrases.items()):
-        if not rest and word.endswith(ending) and ("verb" in senses or "do" in senses):
-            phrases[word, traits.polite] = {name: senses[name] for name in ("verb", "do") if name in senses}
-    for (word, *rest), tails in tuple(parted.items()):
-        if not rest and word.endswith(ending):
-            parted[word, traits.polite] = tails
-
-
-def _tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[Phrase]:
-    """Both parts of the phrases with a gap."""
-    for head, tails in parted.items():
-        yield head
-        yield from (tail for tail, _ in tails)
-
-
-def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for phrase in phrases:
-        found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
-    return found
-
-
-def _heads(
-    phrases: Mapping[Phrase, Senses], traits: Traits, rules: Mapping[str, Iterable[Sequence[str]]]
-) -> dict[str, Senses]:
-    """The words that end compounds, in all their forms, with what they make of them."""
-    found: dict[str, Senses] = {}
-    for head in traits.heads:
-        key = _key(head, traits, {})
-        category = next(name for name in _HEADS_ARE if name in phrases[key])
-        senses = {category: phrases[key][category]}
-        found.update((word, senses) for (word,) in _forms(key, rules.get(category, ()), traits.head_first))
-    return found
-
-
-def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
-    """Looks that begin with a preposition, like "al tramonto", describe no noun before them.
-
-    Such looks and places have no article either.
-    """
-    for phrase, senses in phrases.items():
-        if (
-            len(phrase) > 1
-            and "prep" in phrases.get(phrase[:1], {})
-            and ("look" in senses or "place" in senses)
-        ):
-            senses["phrasal"] = ("x",)
-            if "look" in senses:
-                senses["adverbial"] = ("with",)
-
-
-def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> Iterator[Phrase]:
-    """The phrase, and its forms by the first rule whose ending fits: ["y", "ies"] gives cherries."""
-    yield phrase
-    at = 0 if head_first else len(phrase) - 1
-    word = phrase[at] if phrase else ""
-    for ending, *others in rules:
-        if word.endswith(ending):
-            stem = word[: len(word) - len(ending)]
-            for other in others:
-                yield (*phrase[:at], stem + other, *phrase[at + 1 :])
-            return
-
-
-def _key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
-    # Nearly all words are plain, and splitting those is all there is to do: it halves the start of a process.
-    if text.replace(" ", "").isalpha():
-        words = text.casefold().split()
-        found = tuple(words if text.isascii() else map(fold, words))
-    else:
-        found = tuple(token.text for token in tokens(text, elided=traits.elision))
-    return tuple(part for word in found for part in spelling.get((word,), (word,)))

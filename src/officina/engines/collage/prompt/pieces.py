@@ -10,7 +10,8 @@ from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackgr
 from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
-from officina.engines.collage.prompt.language import Lexeme, Traits
+from officina.engines.collage.prompt.forms import Traits
+from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.talk import Talk
 
 Frame = Callable[[Clause], Sequence[Meaning] | None]
