@@ -219,6 +219,8 @@ def gradient(clause: Clause) -> list[Operation] | None:
 
 def _first(clause: Clause, *ways: Callable[[Clause], ReplaceBackground | None]) -> list[Operation] | None:
     """The first way that leaves nothing over."""
+    if not any(map(_concerns, clause.left)):
+        return None
     for way in ways:
         clause.reset()
         attach_pictures(clause)
@@ -236,6 +238,14 @@ def _first(clause: Clause, *ways: Callable[[Clause], ReplaceBackground | None]) 
                 )
             ]
     return None
+
+
+def _concerns(chunk: Chunk) -> bool:
+    """Whether a phrase may tell of a background at all: most clauses have none that does."""
+    if chunk.has("noun", "background", "gradient") or chunk.has("colour") or "behind" in chunk.prep:
+        return True
+    inner = chunk.of is not None and _concerns(chunk.of)
+    return inner or any(part.has("noun", "background") or part.has("colour") for part in chunk.described)
 
 
 def _subject(clause: Clause) -> int | None:

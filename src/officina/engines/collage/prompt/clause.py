@@ -139,11 +139,13 @@ def attach_pictures(clause: Clause, *, keep_one: bool = False) -> None:
     With `keep_one`, the last place that a subject could go to stays where it is.
     """
     for chunk in tuple(clause.left):
+        named = chunk.picture is not None and is_noun("picture")(chunk) and bool(_INSIDE & set(chunk.prep))
+        if not named:
+            continue
         at = clause.left.index(chunk)
-        named = is_noun("picture")(chunk) and chunk.picture is not None and bool(_INSIDE & set(chunk.prep))
         before = clause.left[at - 1] if at else chunk
         bearer = is_thing(before) or before.has("noun", "one", "background")
-        if not named or not bearer or picture_of(before) is not None:
+        if not bearer or picture_of(before) is not None:
             continue
         others = [
             c for c in clause.left if c is not chunk and c.prep and (is_subject(c) or is_noun("one")(c))

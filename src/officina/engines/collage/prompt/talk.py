@@ -54,9 +54,14 @@ class Talk:
         return []
 
     def speaks(self, token: int) -> bool:
-        """Whether the speaker begins a statement here, with or without a mark before it."""
+        """Whether the speaker begins a statement here without a mark before it: "too dark I can't see"."""
         at = self._places.get(token)
-        return at is not None and self.lexemes[at].has("fact", "self")
+        if not at or not self.lexemes[at].has("fact", "self"):
+            return False
+        if any(self.lexemes[at - 1].has(kind) for kind in ("relative", "prep", "det")):
+            return False
+        end = next(self._stops(at), at)
+        return not any(word.any_of(_MEANT) and not word.has("fact") for word in self.lexemes[at:end])
 
     @cached_property
     def _places(self) -> dict[int, int]:
