@@ -60,6 +60,7 @@ def traits_of(given: Mapping[str, Any]) -> Traits:
 
 
 def add(phrases: dict[Phrase, dict[str, tuple[str, ...]]], phrase: Phrase, category: str, value: str) -> None:
+    """Give a phrase one more sense."""
     senses = phrases.setdefault(phrase, {})
     if value not in senses.get(category, ()):
         senses[category] = (*senses.get(category, ()), value)
@@ -107,6 +108,7 @@ def tails(parted: Mapping[Phrase, Sequence[tuple[Phrase, Senses]]]) -> Iterator[
 
 
 def lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
+    """How long the longest phrase is that begins with each word."""
     found: dict[str, int] = {}
     for phrase in phrases:
         found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
@@ -156,6 +158,7 @@ def forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> I
 
 
 def key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
+    """A phrase of a data file as the words of a prompt are compared with it."""
     # Nearly all words are plain, and splitting those is all there is to do: it halves the start of a process.
     if text.replace(" ", "").isalpha():
         words = text.casefold().split()

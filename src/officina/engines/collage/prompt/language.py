@@ -41,7 +41,6 @@ _ENDS = frozenset(".,;:!?\n")
 _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
-
 _LEAST_STEM = 2
 _VERBAL = frozenset({"verb", "do"})
 
