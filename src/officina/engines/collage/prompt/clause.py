@@ -163,6 +163,16 @@ def is_noun(*values: str) -> Test:
     return lambda chunk: chunk.kind == "np" and chunk.has("noun", *values)
 
 
+def is_background(chunk: Chunk) -> bool:
+    return chunk.kind == "np" and chunk.has("noun", "background")
+
+
+def only_in(chunk: Chunk, state: str) -> bool:
+    """Whether nothing is said of it but this state: the background transparent."""
+    named = [part for part in chunk.described if part.has("state", state)]
+    return bool(named) and all(is_idle(part) or part in named for part in chunk.described)
+
+
 def is_whole(chunk: Chunk) -> bool:
     """The picture as a whole, and nothing said of it that would matter."""
     if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & _WITHIN):

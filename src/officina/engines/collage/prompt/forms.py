@@ -160,10 +160,9 @@ def forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> I
 def key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
     """A phrase of a data file as the words of a prompt are compared with it."""
     # Nearly all words are plain, and splitting those is all there is to do: it halves the start of a process.
-    simple = text.replace(" ", "").isalpha()
-    found = (
-        tuple(map(fold, text.split()))
-        if simple
-        else tuple(token.text for token in tokens(text, elided=traits.elision))
-    )
+    if text.replace(" ", "").isalpha():
+        words = text.casefold().split()
+        found = tuple(words if text.isascii() else map(fold, words))
+    else:
+        found = tuple(token.text for token in tokens(text, elided=traits.elision))
     return tuple(part for word in found for part in spelling.get((word,), (word,)))

@@ -324,7 +324,8 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
             continue
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
-            yield replace(chunk, lexeme=named)
+            tint = (chunk.lexeme,) if chunk.has("colour") else ()
+            yield replace(chunk, lexeme=named, after=(*tint, *chunk.after))
             continue
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
@@ -338,6 +339,9 @@ _GROUND = {"noun": ("background",)}
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:
     """Whether a phrase means the background that was spoken of before it."""
+    red_one = chunk.has("colour") and chunk.determiner == "indefinite" and not chunk.described  # "uno rosso"
+    if red_one:
+        return verb.has("verb", "add", "put", "use") and not chunk.prep
     if chunk.has("noun", "one"):
         return verb.has("verb", "add", "put", "use") and not chunk.prep and bool(colours(chunk.described))
     return chunk.has("pronoun", "it") and verb.has("verb", "replace") and not chunk.prep

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
-from officina.engines.collage.prompt import backgrounds, lettering, looks, placing, settle, shapes, wishes
+from officina.engines.collage.prompt import (
+    arranging,
+    backgrounds,
+    cutting,
+    lettering,
+    looks,
+    placing,
+    settle,
+    shapes,
+    wishes,
+)
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.forms import Traits
@@ -21,9 +31,9 @@ FRAMES: Mapping[Frame, bool] = {
     wishes.only: False,
     wishes.quality: True,
     wishes.both_roles: True,
-    backgrounds.sticker: True,
-    backgrounds.remove_background: True,
-    backgrounds.outlined: False,
+    cutting.sticker: True,
+    cutting.remove_background: True,
+    cutting.outlined: False,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
     backgrounds.replace_background: True,
@@ -38,7 +48,7 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.rotate: False,
     wishes.roles: True,
     wishes.shows: False,
-    placing.arrange: True,
+    arranging.arrange: True,
     placing.compose: True,
     shapes.recolour: True,
     shapes.copies: True,
