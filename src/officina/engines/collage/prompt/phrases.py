@@ -5,26 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from officina.engines.collage.prompt.chunk import Chunk, plain_chunk
+from officina.engines.collage.prompt.growing import ADJECTIVES, Growing
 from officina.engines.collage.prompt.language import Language, Lexeme
 
 NOUNS = frozenset(
     {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun"}
-)
-ADJECTIVES = frozenset(
-    {
-        "adjective",
-        "colour",
-        "look",
-        "quality",
-        "size",
-        "state",
-        "unchanged",
-        "axis",
-        "turn",
-        "place",
-        "layout",
-        "manner",
-    }
 )
 _APART = frozenset({"axis", "turn", "place", "layout"})
 """Words that describe nothing from behind: "flip the photo horizontally"."""
@@ -32,8 +17,6 @@ _BEFORE_NOUNS = frozenset({"det", "ordinal", "adjective", "size", "degree", "col
 _OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
 _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
-_NOVEL = {"novel": ("x",)}
-"""The sense of a noun that the vocabulary lacks: which thing it is, the pictures must tell."""
 _MOST_UNKNOWN = 2
 _MOST_PICTURES = 16
 _LONGEST = 12
@@ -115,7 +98,7 @@ class Phrases:
 
     def noun_phrase(self, at: int, governed: bool) -> tuple[Chunk, int] | None:
         """Article, number, adjectives, noun, adjectives; every part but one may be missing."""
-        made = _Made(governed)
+        made = Growing(governed)
         for _ in range(_LONGEST):
             step = self._grown(at, made)
             at = at if step is None else step
@@ -129,7 +112,7 @@ class Phrases:
         chunk = made.chunk()
         return replace(chunk, end=max(chunk.end, chunk_end)), at
 
-    def _grown(self, at: int, made: _Made) -> int | None:
+    def _grown(self, at: int, made: Growing) -> int | None:
         """Take one more word into the phrase; None when it belongs to none."""
         lexeme = self.at(at)
         if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
@@ -145,7 +128,7 @@ class Phrases:
         shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
         return self.at(at).has("pronoun") and not shown
 
-    def _announced(self, at: int, made: _Made) -> bool:
+    def _announced(self, at: int, made: Growing) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
         if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
@@ -168,13 +151,13 @@ class Phrases:
             return False
         return True
 
-    def _counts_pictures(self, at: int, made: _Made) -> bool:
+    def _counts_pictures(self, at: int, made: Growing) -> bool:
         """ "These two", "all four": nothing else is there to be counted."""
         small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
         alone = not made.before and not made.unknown and not self._content(at + 1)
         return small and made.determiner in ("definite", "all") and alone
 
-    def _orders(self, at: int, made: _Made) -> bool:
+    def _orders(self, at: int, made: Growing) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""
         after = self.at(at + 1)
         if after.has("noun") or after.has("ordinal"):
@@ -185,7 +168,7 @@ class Phrases:
             return True
         return False
 
-    def _named(self, at: int, made: _Made) -> bool:
+    def _named(self, at: int, made: Growing) -> bool:
         """An adjective, the noun itself, or an unknown word between them."""
         lexeme = self.at(at)
         if lexeme.has("place") and any(part.has("colour") for part in made.before):
@@ -230,7 +213,7 @@ class Phrases:
                 return False
         return False
 
-    def _compounded(self, at: int, made: _Made) -> bool:
+    def _compounded(self, at: int, made: Growing) -> bool:
         """Whether the noun describes the next one: garden chair; "night club sign", with its unknown word."""
         if not self.language.traits.compounds or self.at(at).has("pronoun"):
             return False
@@ -249,7 +232,7 @@ class Phrases:
         lexeme = self.at(at)
         return lexeme.any_of(NOUNS) and not self.is_verb(at)
 
-    def _numbered(self, at: int, made: _Made) -> int:
+    def _numbered(self, at: int, made: Growing) -> int:
         """The number behind a picture: image 2, picture no. 2."""
         head = made.head
         if head is not None and made.ordinal and head.has("noun", "one"):
@@ -273,7 +256,7 @@ class Phrases:
         """ "Turn the picture 90 degrees" numbers no picture."""
         return self.at(at + 1).has("noun", "degrees") or self.at(at + 1).mark in ("°", "%")
 
-    def _described(self, at: int, made: _Made) -> int:
+    def _described(self, at: int, made: Growing) -> int:
         """Adjectives behind the noun, and words of degree among them."""
         while True:
             lexeme = self.at(at)
@@ -338,11 +321,6 @@ def _stands_apart(head: Lexeme) -> bool:
     return head.has("thing") or head.has("noun", "copies")
 
 
-def _means(lexeme: Lexeme) -> bool:
-    """Whether a word is more than an adverb of manner."""
-    return any(lexeme.has(category) for category in ADJECTIVES if category != "manner")
-
-
 def _belongs(chunk: Chunk, inner: Chunk, prep: tuple[str, ...]) -> bool:
     """Whether a phrase hangs below the one before it: "gradient from blue to white" does not."""
     if inner.picture is not None:
@@ -354,55 +332,3 @@ def _belongs(chunk: Chunk, inner: Chunk, prep: tuple[str, ...]) -> bool:
     if "of" not in prep:
         return inner.has("noun", "picture", "background") and not inner.described
     return not chunk.has("noun", "gradient") or inner.has("colour")
-
-
-@dataclass
-class _Made:
-    """A noun phrase that grows."""
-
-    governed: bool
-    """Whether an article or a preposition announced a noun."""
-    head: Lexeme | None = None
-    determiner: str = ""
-    count: int | None = None
-    ordinal: int | None = None
-    picture: int | None = None
-
-    def __post_init__(self) -> None:
-        self.before: list[Lexeme] = []
-        self.after: list[Lexeme] = []
-        self.unknown: list[Lexeme] = []
-        self.degree: list[str] = []
-
-    def complete(self) -> bool:
-        """Find the head of a phrase without a noun: an unknown word behind "the" or "my", or an adjective."""
-        if self.unknown and self.determiner in ("definite", "possessive"):
-            self.head = replace(self.unknown.pop(), senses=_NOVEL)
-        elif self.before and not self.unknown and any(map(_means, self.before)):
-            self._head_from_adjectives()
-        return self.head is not None
-
-    def _head_from_adjectives(self) -> None:
-        """The last of the adjectives is the head, or the colour that it describes: "noir mat"."""
-        tints = [at for at, part in enumerate(self.before) if part.has("colour")]
-        at = tints[-1] if tints and self.before[-1].has("adjective") else len(self.before) - 1
-        self.head, self.after = self.before[at], self.before[at + 1 :]
-        self.before = self.before[:at]
-
-    def chunk(self) -> Chunk:
-        head = self.head
-        assert head is not None  # noqa: S101 (the phrase is complete)
-        parts = (*self.before, head, *self.after)
-        return Chunk(
-            kind="np",
-            start=min(part.start for part in parts),
-            end=max(part.end for part in parts),
-            lexeme=head,
-            before=tuple(self.before),
-            after=tuple(self.after),
-            unknown=tuple(self.unknown),
-            degree=tuple(self.degree),
-            determiner=self.determiner,
-            count=self.count,
-            picture=self.picture,
-        )

@@ -293,9 +293,7 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
         return True
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
     worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
-    if alive and (
-        (worn and cast.relation not in ("beside", "front", "behind")) or cast.relation in ("in", "into")
-    ):
+    if alive and ((worn and cast.relation not in _APART) or cast.relation in ("in", "into")):
         return False
     named = picture_of(target)
     if (
