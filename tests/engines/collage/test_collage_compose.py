@@ -163,6 +163,12 @@ def test_the_same_input_gives_the_same_bytes(run, composed, portrait: Path, boat
     assert again.paths[0].read_bytes() == composed.paths[0].read_bytes()
 
 
+def test_variations_of_nothing_else_are_the_picture_in_other_moods(run, portrait: Path) -> None:
+    outcome = run("three different moods of this portrait", [portrait])
+    assert len({path.read_bytes() for path in outcome.paths}) == 3
+    assert outcome.notes["understood"][0] == "made picture 1 warmer"
+
+
 def test_variations_differ(run, portrait: Path, boat: Path) -> None:
     outcome = run("2 variations: the girl is sitting on the boat", [portrait, boat])
     assert [path.name for path in outcome.paths] == ["output-1.jpg", "output-2.jpg"]

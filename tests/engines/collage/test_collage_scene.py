@@ -12,7 +12,7 @@ from officina.engines.collage.album import Album
 from officina.engines.collage.bench import Bench
 from officina.engines.collage.framing import Size
 from officina.engines.collage.nets import Nets
-from officina.engines.collage.operations.compose import compose
+from officina.engines.collage.operations.compose import at_table, compose
 from officina.engines.collage.pictures import Picture, write
 from officina.engines.collage.plan import Compose, Mention
 from officina.engines.collage.refusal import CannotDo
@@ -194,3 +194,17 @@ def test_png_is_written_when_it_is_asked_for(tmp_path: Path) -> None:
     path = write(Picture(np.full((8, 8, 3), 7, np.uint8)), tmp_path, 1, png=True)
     with Image.open(path) as opened:
         assert opened.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("subject", "relation", "target", "behind"),
+    [
+        ("person", "in", "dining_table", True),
+        ("cup", "in", "dining_table", False),
+        ("person", "on", "dining_table", False),
+        ("person", "in", "boat", False),
+    ],
+)
+def test_a_table_stays_before_who_is_at_it(subject: str, relation: str, target: str, behind: bool) -> None:
+    wish = Compose((Mention(subject, subject),), relation, Mention(target, target))  # type: ignore[arg-type]
+    assert at_table(wish) is behind

@@ -15,6 +15,7 @@ from officina.engines.collage.album import Album
 from officina.engines.collage.bench import Bench, Canvas
 from officina.engines.collage.framing import Size
 from officina.engines.collage.frugal import give_back
+from officina.engines.collage.moods import mood
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.operations import PAINTERS
 from officina.engines.collage.operations.order import in_painting_order
@@ -120,7 +121,7 @@ class _Job:
         if self.wish.scale == 0:
             bench.canvas = self._reference(bench)
         else:
-            for operation in in_painting_order(self.plan.operations):
+            for operation in in_painting_order(self.plan.operations or mood(variant)):
                 bench.canvas = PAINTERS[type(operation)](operation, bench)
                 self.understood = list(bench.done)
         assert bench.canvas is not None  # noqa: S101 (a plan has at least one operation)

@@ -241,6 +241,7 @@ class Plan:
     """What a prompt asks for, in its own order."""
 
     operations: tuple[Operation, ...]
+    """None when variations are all that is asked for: those are the picture in other moods."""
     ignored: tuple[str, ...] = ()
     """Words that were read and change nothing."""
     copies: int = 1

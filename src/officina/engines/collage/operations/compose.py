@@ -135,7 +135,7 @@ def _placed(
     bench: Bench, part: _Part, stage: Stage, figures: Sequence[Figure]
 ) -> tuple[Mask | None, tuple[Spot, ...]]:
     """The spots, and the target's cut-out when it stays before the subjects."""
-    if part.operation.relation != "behind":
+    if part.operation.relation != "behind" and not at_table(part.operation):
         return None, place(figures, part.operation, stage, bench.variant)
     if stage.box is None:
         raise CannotDo("the prompt does not say behind what")
@@ -148,10 +148,16 @@ def _placed(
     return cover, place_behind(figures, stage, cover, part.operation.side, bench.variant)
 
 
+def at_table(operation: Compose) -> bool:
+    """Whether somebody sits or stands at a table, whose near side then hides the legs."""
+    alive = all(thing(mention.thing).alive for mention in operation.subjects)
+    return operation.relation == "in" and thing(operation.target.thing).shape == "surface" and alive
+
+
 def _note(bench: Bench, part: _Part, stage: Stage, figures: Sequence[Figure]) -> None:
     """What was done, in the caller's words; only an open vessel is more than a good guess."""
     operation = part.operation
-    relation = _WORDS[operation.relation]
+    relation = "at" if at_table(operation) else _WORDS[operation.relation]
     target = operation.target.word or "the scene"
     if not operation.target.thing and operation.relation in ("beside", "front", "on"):
         relation, target = "into", "the scene"

@@ -9,7 +9,7 @@ from officina.engines.collage.prompt.chunk import Chunk, Kind, plain_chunk
 from officina.engines.collage.prompt.language import Language, Lexeme
 from officina.engines.collage.prompt.phrases import NOUNS, Phrases
 
-_DROPPED = ("filler", "relative")
+_DROPPED = ("filler", "relative", "reason", "courtesy", "ask", "wish")
 _LEADING: tuple[Kind, ...] = ("context", "not", "conj")
 _SMALL: tuple[Kind, ...] = ("pose", "be", "guard")
 
@@ -39,7 +39,8 @@ class _Chunker:
     def _next(self, at: int) -> tuple[list[Chunk], int]:
         lexeme = self.phrases.at(at)
         if lexeme.quoted is not None:
-            return [plain_chunk("quote", lexeme)], at + 1
+            led = self.phrases.at(at - 1).senses.get("prep", ())
+            return [replace(plain_chunk("quote", lexeme), prep=led)], at + 1
         if (start := self.phrases.ratio_start(at)) is not None:
             return [self.phrases.ratio(start)], start + 3
         if self.phrases.is_verb(at):
@@ -53,7 +54,7 @@ class _Chunker:
         for kind in _LEADING:
             if lexeme.has(kind):
                 return [plain_chunk(kind, lexeme)], at + 1
-        if lexeme.mark and not lexeme.senses:
+        if lexeme.mark and (not lexeme.senses or lexeme.has("reason")):
             return [plain_chunk("mark", lexeme)], at + 1
         phrase = self._phrase(at)
         return ([phrase[0]], phrase[1]) if phrase is not None else self._small(at)
@@ -61,17 +62,27 @@ class _Chunker:
     def _small(self, at: int) -> tuple[list[Chunk], int]:
         """What is no noun phrase: a pose, a copula, a filler, or a word that nobody knows."""
         lexeme = self.phrases.at(at)
+        if lexeme.has("filler") and lexeme.has("guard") and self.phrases.at(at + 1).mark:
+            return [], at + 1  # "halt" at the end says nothing, and is "hält" elsewhere
         for kind in _SMALL:
-            if lexeme.has(kind):
+            if lexeme.has(kind) and not self._of_daytime(at):
                 return [plain_chunk(kind, lexeme)], at + 1
         if lexeme.has("det", "definite") and self.phrases.is_verb(at + 1) and not lexeme.has("relative"):
             return [plain_chunk("np", Lexeme({"pronoun": ("it",)}, lexeme.start, lexeme.end))], at + 1
-        if lexeme.has("prep") and self.phrases.is_verb(at + 1):
+        if lexeme.has("prep") and (self.phrases.is_verb(at + 1) or self._led(at) or self._of_daytime(at)):
             return [], at + 1
         if any(lexeme.has(category) for category in (*_DROPPED, "manner", "degree")):
             self.adverbs += [lexeme] if lexeme.has("manner") else []
             return [], at + 1
         return [replace(plain_chunk("unknown", lexeme), prep=lexeme.senses.get("prep", ()))], at + 1
+
+    def _of_daytime(self, at: int) -> bool:
+        """ "From day to night", "instead of day": the preposition before what the picture shows."""
+        return self.phrases.at(at).has("prep", "from", "instead") and self.phrases.at(at + 1).has("daytime")
+
+    def _led(self, at: int) -> bool:
+        """ "A poster with 'SALE' on it": the preposition before a quoted text."""
+        return self.phrases.at(at).has("prep", "with") and self.phrases.at(at + 1).quoted is not None
 
     def _verb(self, at: int) -> tuple[list[Chunk], int]:
         """A verb, and the pronoun that is written onto it or joined to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from officina.engines.collage.plan import Colour, Mention, Operation
 from officina.engines.collage.prompt.chunk import Chunk
@@ -13,7 +14,7 @@ from officina.engines.collage.things import thing
 _IDLE = ("adjective", "quality", "manner", "size")
 """Words that only describe."""
 _INSIDE = {"in", "on", "in_on"}
-_WITHIN = {"of", "in", "to", "on", "from", "for", "in_on", "into"}
+_WITHIN = {"of", "in", "to", "on", "from", "for", "in_on", "into", "at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,30 @@ class Taken:
     subjects: tuple[Mention, ...]
 
 
-Meaning = Operation | Wish | Copies | Shows | Taken
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a picture is there for: "use image 1 as subject"; or that it is the one: "input: image 1"."""
+
+    kind: Literal["subject", "scene", "background", "only"]
+    picture: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """An outline around what is cut out elsewhere in the prompt: that makes a sticker of it."""
+
+    colour: Colour
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """ "Only the cup": that nothing else has its colour changed."""
+
+    thing: str
+
+
+Meaning = Operation | Wish | Copies | Shows | Taken | Role | Outlined | Only
 Test = Callable[[Chunk], bool]
 
 
@@ -115,26 +139,48 @@ def attach_pictures(clause: Clause, *, keep_one: bool = False) -> None:
     With `keep_one`, the last place that a subject could go to stays where it is.
     """
     for chunk in tuple(clause.left):
+        named = chunk.picture is not None and is_noun("picture")(chunk) and bool(_INSIDE & set(chunk.prep))
+        if not named:
+            continue
         at = clause.left.index(chunk)
-        named = is_noun("picture")(chunk) and chunk.picture is not None and bool(_INSIDE & set(chunk.prep))
         before = clause.left[at - 1] if at else chunk
         bearer = is_thing(before) or before.has("noun", "one", "background")
-        if not named or not bearer or before.of is not None:
+        if not bearer or picture_of(before) is not None:
             continue
-        others = [c for c in clause.left if c is not chunk and c.prep and is_subject(c)]
+        others = [
+            c for c in clause.left if c is not chunk and c.prep and (is_subject(c) or is_noun("one")(c))
+        ]
         if others or not keep_one:
-            clause.left[at - 1 : at + 1] = [replace(clause.left[at - 1], of=chunk)]
+            clause.left[at - 1 : at + 1] = [_with_picture(clause.left[at - 1], chunk)]
+
+
+def _with_picture(bearer: Chunk, picture: Chunk) -> Chunk:
+    """The roof of the church, with the picture that shows it."""
+    return replace(bearer, of=_with_picture(bearer.of, picture) if bearer.of else picture)
 
 
 def is_noun(*values: str) -> Test:
     return lambda chunk: chunk.kind == "np" and chunk.has("noun", *values)
 
 
+def is_background(chunk: Chunk) -> bool:
+    return chunk.kind == "np" and chunk.has("noun", "background")
+
+
+def only_in(chunk: Chunk, state: str) -> bool:
+    """Whether nothing is said of it but this state: the background transparent."""
+    named = [part for part in chunk.described if part.has("state", state)]
+    return bool(named) and all(is_idle(part) or part in named for part in chunk.described)
+
+
 def is_whole(chunk: Chunk) -> bool:
     """The picture as a whole, and nothing said of it that would matter."""
     if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & _WITHIN):
         return False
-    named = chunk.has("noun", "picture", "all") or chunk.has("pronoun", "it")
+    this = (
+        chunk.has("noun", "one") and chunk.determiner == "definite" and not chunk.described and not chunk.of
+    )
+    named = chunk.has("noun", "picture", "all") or chunk.has("pronoun", "it") or this
     there = chunk.before if chunk.determiner in ("definite", "possessive") else ()
     idle = all(is_idle(part) or (part in there and part.has("look")) for part in chunk.described)
     return named and idle and not chunk.degree and (chunk.of is None or _nested_idle(chunk.of))
@@ -179,7 +225,15 @@ def is_subject(chunk: Chunk) -> bool:
         is_thing(chunk)
         or chunk.has("pronoun")
         or (chunk.has("noun", "picture") and chunk.picture is not None)
+        or (chunk.has("noun", "one") and picture_of(chunk) is not None and not chunk.described)
     )
+
+
+def with_novel_thing(chunk: Chunk) -> Chunk:
+    """ "The sousaphone": whatever that is, what stands out in its picture can be placed."""
+    if not chunk.has("novel"):
+        return chunk
+    return replace(chunk, lexeme=replace(chunk.lexeme, senses={"thing": ("thing",), "novel": ("x",)}))
 
 
 def mention(chunk: Chunk, words: Callable[[Lexeme | Chunk], str]) -> Mention:

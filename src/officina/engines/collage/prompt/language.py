@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from officina.engines.collage.prompt.forms import (
+    POSSESSIVE,
+    Phrase,
+    Senses,
+    Traits,
+    add,
+    add_polite,
+    compound_heads,
+    conjugate,
+    forms,
+    key,
+    lengths,
+    mark_adverbials,
+    tails,
+    traits_of,
+)
 from officina.engines.collage.prompt.words import Token, tokens
 
 FOLDER = Path(__file__).parent / "vocabulary"
 GAP = "…"
 """Between the two parts of a phrase that others may part: "cut … out"."""
-POSSESSIVE = "'s"
+_LEAST_HEAD = 4
+"""So many letters have the words that end a compound,"""
+_LEAST_BEFORE_HEAD = 3
+"""and so many stand before them."""
 _REACH = 14
 """So many words may stand in such a gap."""
 _ENDS = frozenset(".,;:!?\n")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+_TWO_DOTS = re.compile(r"(?<![aeq])([aou])e")
 _SECTIONS = ("language", "name", "traits", "spelling", "inflection")
-
-Senses = Mapping[str, tuple[str, ...]]
-"""What a word can be: category and values, as in the data file."""
-Phrase = tuple[str, ...]
+_LEAST_STEM = 2
+_VERBAL = frozenset({"verb", "do"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +76,6 @@ class Lexeme:
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """How a language builds its phrases."""
-
-    elision: bool = False
-    """Articles lose their vowel: l'image."""
-    compounds: bool = False
-    """A noun may stand before another and describe it: garden chair."""
-    head_first: bool = False
-    """In a phrase the first word is the one that changes: tables de jardin."""
-    shared_negation: bool = False
-    """"Do not A and B" may deny both."""
-    clitics: Mapping[str, str] = field(default_factory=dict)
-    """Pronouns that are written onto a verb: mettila."""
-    personal: tuple[str, ...] = ()
-    """Words before a person that is an object: pon a la mujer."""
-
-
-@dataclass(frozen=True, slots=True)
 class Language:
     """The words of one language."""
 
@@ -88,17 +90,32 @@ class Language:
     spelling: Mapping[Phrase, Phrase]
     lengths: Mapping[str, int]
     """How long the longest phrase is that begins with a word."""
+    words: frozenset[str]
+    """Every word of the phrases."""
+    heads: Mapping[str, Senses]
+    """What a word is that ends like this."""
 
     def tokens(self, prompt: str) -> tuple[Token, ...]:
         """The prompt's words in the spelling of the vocabulary, each with its place in the prompt."""
         kept: list[Token] = []
         for token in tokens(prompt, elided=self.traits.elision):
-            parts = self.spelling.get((token.text,)) or _possessive(token)
+            word = self._known_spelling(token.text)
+            parts = self.spelling.get((word,)) or _contracted(token, self.traits.contracted)
             if parts is None:
-                kept.append(token)
+                kept.append(token if word == token.text else replace(token, text=word))
                 continue
             kept.extend(Token(part, token.start, token.end, token.quoted, token.joined) for part in parts)
         return tuple(kept)
+
+    def _known_spelling(self, word: str) -> str:
+        """A word with a letter drawn out, "loook", or with two letters for an umlaut, as it is known here."""
+        if word in self.words or not word.isalpha():
+            return word
+        tried = (
+            [_DRAWN_OUT.sub(r"\1\1", word), _DRAWN_OUT.sub(r"\1", word)] if _DRAWN_OUT.search(word) else []
+        )
+        tried += [_TWO_DOTS.sub(r"\1", word)] if self.traits.umlauts else []
+        return next((each for each in tried if each in self.words), word)
 
     def lexemes(self, found: Sequence[Token]) -> tuple[Lexeme, ...]:
         """The longest known phrases, from left to right."""
@@ -127,13 +144,36 @@ class Language:
     def _longest(self, found: Sequence[Token], at: int) -> Lexeme:
         for length in range(min(self.lengths.get(found[at].text, 0), len(found) - at), 0, -1):
             senses = self.phrases.get(tuple(token.text for token in found[at : at + length]))
-            if senses is not None:
+            ratio = senses is not None and (
+                ("ordinal" in senses and _ends_ratio(found, at, length)) or _begins_ratio(found, at, length)
+            )
+            if senses is not None and not ratio:
                 return Lexeme(senses, at, at + length, joined=found[at].joined)
         text = found[at].text
         if text.isdecimal():
             return Lexeme({"number": (text,)}, at, at + 1, digits=int(text[:9]))
         mark = "" if text[:1].isalnum() else text
-        return Lexeme({}, at, at + 1, mark=mark, joined=found[at].joined)
+        senses = self._with_pronoun(text) or self._headed(text)
+        return Lexeme(senses, at, at + 1, mark=mark, joined=found[at].joined)
+
+    def _with_pronoun(self, text: str) -> Senses:
+        """A verb with a pronoun written onto it: mettila, metterla."""
+        for clitic, pronoun in self.traits.clitics.items():
+            stem = text.removesuffix(clitic)
+            if len(stem) == len(text) or len(stem) < _LEAST_STEM:
+                continue
+            senses = self.phrases.get((stem,)) or self.phrases.get((f"{stem}e",), {})
+            own = {name: values for name, values in senses.items() if name in _VERBAL}
+            if own:
+                return {**own, "clitic": (pronoun,)}
+        return {}
+
+    def _headed(self, text: str) -> Senses:
+        """What a compound is, by its last part."""
+        if not self.heads:
+            return {}
+        ends = (text[start:] for start in range(_LEAST_BEFORE_HEAD, len(text) - _LEAST_HEAD + 1))
+        return next((self.heads[end] for end in ends if end in self.heads), {})
 
     def _gapped(self, found: Sequence[Token], at: int, taken: dict[int, int]) -> Lexeme | None:
         """A verb whose second part stands at the end of its clause."""
@@ -153,6 +193,8 @@ class Language:
         for place in range(at, min(at + _REACH, len(found))):
             if found[place].text in ".!?;\n" and found[place].text:
                 return None
+            if any(tail == other for other, _ in self.parted.get((found[place].text,), ())):
+                return None  # that of a later verb
             end = place + len(tail)
             if tuple(token.text for token in found[place:end]) != tail:
                 continue
@@ -166,9 +208,23 @@ class Language:
         return None
 
 
-def _possessive(token: Token) -> Phrase | None:
+def _contracted(token: Token, last: str) -> Phrase | None:
     """The dog's: two words."""
-    return (token.text[:-2], POSSESSIVE) if token.text.endswith(POSSESSIVE) and token.quoted is None else None
+    return (token.text[:-2], last) if token.text.endswith(POSSESSIVE) else None
+
+
+def _begins_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "2 x" or "x 2" is a part of "2 x 2"."""
+    end = at + length
+    ahead = found[at].text.isdecimal() and end < len(found) and found[end].text.isdecimal()
+    behind = at > 0 and found[at - 1].text.isdecimal() and found[end - 1].text.isdecimal()
+    return length > 1 and (ahead or behind)
+
+
+def _ends_ratio(found: Sequence[Token], at: int, length: int) -> bool:
+    """Whether "1." is no "first", but the end of "1:1." or of a sentence."""
+    dotted = found[at + length - 1].text == "."
+    return dotted and (at + length == len(found) or (at > 0 and found[at - 1].text in ":/×"))
 
 
 def _whole_compounds(kept: list[Lexeme], found: Sequence[Token]) -> Iterator[Lexeme]:
@@ -209,11 +265,9 @@ def categories(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Sequ
 
 
 def _language(data: Mapping[str, Any]) -> Language:
-    given = data.get("traits", {})
-    traits = Traits(**{**given, "personal": tuple(given.get("personal", ()))})
+    traits = traits_of(data.get("traits", {}))
     spelling = {
-        _key(word, traits, {}): _key(spelled, traits, {})
-        for word, spelled in data.get("spelling", {}).items()
+        key(word, traits, {}): key(spelled, traits, {}) for word, spelled in data.get("spelling", {}).items()
     }
     phrases: dict[Phrase, dict[str, tuple[str, ...]]] = {}
     parted: dict[Phrase, list[tuple[Phrase, Senses]]] = {}
@@ -223,16 +277,19 @@ def _language(data: Mapping[str, Any]) -> Language:
             for text in words:
                 if GAP in text:
                     head, _, tail = text.partition(GAP)
-                    parted.setdefault(_key(head, traits, spelling), []).append(
-                        (_key(tail, traits, spelling), {category: (value,)})
+                    parted.setdefault(key(head, traits, spelling), []).append(
+                        (key(tail, traits, spelling), {category: (value,)})
                     )
                     continue
-                for phrase in _forms(
-                    _key(text, traits, spelling), rules.get(category, ()), traits.head_first
-                ):
-                    _add(phrases, phrase, category, value)
-    _add_clitics(phrases, traits)
-    _mark_adverbials(phrases)
+                for phrase in forms(key(text, traits, spelling), rules.get(category, ()), traits.head_first):
+                    add(phrases, phrase, category, value)
+    for particle in traits.particles:
+        add(phrases, key(particle, traits, spelling), "particle", "x")
+    for article in traits.genitives:
+        add(phrases, key(article, traits, spelling), "genitive", "x")
+    add_polite(phrases, parted, traits)
+    conjugate(phrases, rules.get("conjugation", ()), traits.head_first)
+    mark_adverbials(phrases)
     return Language(
         code=data["language"],
         name=data["name"],
@@ -241,61 +298,7 @@ def _language(data: Mapping[str, Any]) -> Language:
         parted={head: tuple(tails) for head, tails in parted.items()},
         parting=frozenset(head[0] for head in parted),
         spelling=spelling,
-        lengths=_lengths(phrases),
+        lengths=lengths(phrases),
+        words=frozenset(word for phrase in (*phrases, *spelling, *tails(parted)) for word in phrase),
+        heads=compound_heads(phrases, traits, rules),
     )
-
-
-def _add(
-    phrases: dict[Phrase, dict[str, tuple[str, ...]]], phrase: Phrase, category: str, value: str
-) -> None:
-    senses = phrases.setdefault(phrase, {})
-    if value not in senses.get(category, ()):
-        senses[category] = (*senses.get(category, ()), value)
-
-
-def _add_clitics(phrases: dict[Phrase, dict[str, tuple[str, ...]]], traits: Traits) -> None:
-    """Verbs with a pronoun written onto them."""
-    verbs = [(p[0], s) for p, s in phrases.items() if len(p) == 1 and ("verb" in s or "do" in s)]
-    for verb, senses in verbs:
-        stem = verb[:-1] if verb.endswith("re") else verb
-        for clitic, pronoun in traits.clitics.items():
-            own = {name: values for name, values in senses.items() if name in ("verb", "do")}
-            phrases.setdefault((stem + clitic,), {**own, "clitic": (pronoun,)})
-
-
-def _lengths(phrases: Iterable[Phrase]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for phrase in phrases:
-        found[phrase[0]] = max(len(phrase), found.get(phrase[0], 0))
-    return found
-
-
-def _mark_adverbials(phrases: dict[Phrase, dict[str, tuple[str, ...]]]) -> None:
-    """Looks that begin with a preposition, like "al tramonto", describe no noun before them."""
-    for phrase, senses in phrases.items():
-        if len(phrase) > 1 and "look" in senses and "prep" in phrases.get(phrase[:1], {}):
-            senses["adverbial"] = ("with",)
-
-
-def _forms(phrase: Phrase, rules: Iterable[Sequence[str]], head_first: bool) -> Iterator[Phrase]:
-    """The phrase, and its forms by the first rule whose ending fits: ["y", "ies"] gives cherries."""
-    yield phrase
-    at = 0 if head_first else len(phrase) - 1
-    word = phrase[at] if phrase else ""
-    for ending, *others in rules:
-        if word.endswith(ending):
-            stem = word[: len(word) - len(ending)]
-            for other in others:
-                yield (*phrase[:at], stem + other, *phrase[at + 1 :])
-            return
-
-
-def _key(text: str, traits: Traits, spelling: Mapping[Phrase, Phrase]) -> Phrase:
-    # Nearly all words are plain, and splitting those is all there is to do: it halves the start of a process.
-    simple = text.isascii() and text.replace(" ", "").isalpha()
-    found = (
-        tuple(text.casefold().split())
-        if simple
-        else tuple(token.text for token in tokens(text, elided=traits.elision))
-    )
-    return tuple(part for word in found for part in spelling.get((word,), (word,)))

@@ -11,10 +11,12 @@ from officina.engines.collage.prompt.looks import ATTRIBUTES, LOOKS
 from officina.engines.collage.refusal import REASONS
 from officina.engines.collage.things import things
 
-_MAY_BE_EMPTY = frozenset({"prep", "personal", "joined", "do", "guard"})
+_MAY_BE_EMPTY = frozenset({"prep", "personal", "joined", "do", "guard", "fact"})
 """Tables in which a language need not have a word for everything."""
 _ONE_MEANING = frozenset({"colour", "number", "ordinal", "thing", "look", "attribute", "garment"})
 """Tables in which a word stands under one value only."""
+_OWN = frozenset({"colour"})
+"""Tables in which each language has values of its own."""
 _SAID_BY_VERBS = frozenset({"conflict", "nothing", "language"})
 _HEX = re.compile(r"#[0-9a-f]{6}")
 
@@ -31,7 +33,7 @@ def found_in(vocabularies: Mapping[str, Vocabulary]) -> list[str]:
     wanted: dict[str, set[str]] = {}
     for data in vocabularies.values():
         for name, table in categories(data):
-            wanted.setdefault(name, set()).update(table)
+            wanted.setdefault(name, set()).update(() if name in _OWN else table)
     _add_known(wanted)
     return [
         f"{code}: {each}" for code, data in vocabularies.items() for each in _problems(code, data, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -18,7 +18,15 @@ from officina.engines.collage.plan import (
     Weather,
 )
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import Clause, is_idle, is_whole, picture_of
+from officina.engines.collage.prompt.clause import (
+    Clause,
+    is_idle,
+    is_place,
+    is_thing,
+    is_whole,
+    picture_of,
+    plain,
+)
 from officina.engines.collage.prompt.language import Lexeme
 
 TONES: tuple[str, ...] = get_args(ToneKind)
@@ -55,7 +63,11 @@ _LESS: Mapping[str, str] = {
 }
 ATTRIBUTES = ("brightness", "contrast", "saturation", "warmth", "sharpness", "resolution", "quality", "noise")
 """What there can be more or less of."""
-_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "")
+_MAKING = ("make", "turn", "change", "put", "add", "apply", "give", "show", "use", "have", "let", "paint", "")
+_PARTS = ("sky", "ground", "wall", "window", "roof", "stairs", "grass")
+"""What is but a part of a picture: "the sky in black and white" is not all of it."""
+_WHERE = frozenset({"on", "in", "in_on", "above", "around"})
+_PRINTS = ("black_and_white", "sepia", "faded_film")
 _ASPECTS = ("effect", "picture", "aspect", "one", "all")
 
 
@@ -76,7 +88,7 @@ def operation_of(look: str, strong: bool, picture: int | None) -> Operation:
 
 def look(clause: Clause) -> list[Operation] | None:
     """Make it brighter; add rain; in the style of a comic; a sepia filter."""
-    if not clause.does(*_MAKING):
+    if not clause.does(*_MAKING) or _tells(clause):
         return None
     found: list[tuple[str, bool]] = []
     for chunk in tuple(clause.left):
@@ -85,16 +97,61 @@ def look(clause: Clause) -> list[Operation] | None:
             clause.left.remove(chunk)
             clause.picture = clause.picture or picture_of(chunk)
             found += [(kind, "strong" in chunk.degree) for kind in looks]
+    if any(kind in TIMES for kind, _ in found):
+        clause.take(_is_daytime)
+    if found and _portrays(clause, found):
+        clause.take(_is_portrayed)
+    if found and all(kind in WEATHER for kind, _ in found):
+        falls = "snow" not in dict(found) or not clause.does("put", "add")
+        while falls and clause.take(_is_under) is not None:
+            pass
     if not found or not _lone(clause):
         return None
     return [operation_of(kind, strong, clause.picture) for kind, strong in found]
 
 
+def _is_under(chunk: Chunk) -> bool:
+    """On the village, over the lake: where weather is; all of the picture has it."""
+    return not _WHERE.isdisjoint(chunk.prep) and is_thing(chunk) and plain(chunk) and chunk.count is None
+
+
+def _portrays(clause: Clause, found: Sequence[tuple[str, bool]]) -> bool:
+    """ "My dog as a sketch" is all of the picture, drawn; "make the dog brighter" is not."""
+    if any(c.has("look") and c.determiner in ("definite", "possessive") for c in clause.chunks):
+        return False  # "the cat in the sketch" is one that is there
+    seen = all(kind in (*TIMES, *WEATHER) for kind, _ in found) and any(map(is_place, clause.left))
+    added = clause.does("put", "make") or (clause.does("add") and not clause.does("show"))
+    drawn = seen or (all(kind in STYLES for kind, _ in found) and not added)
+    return drawn or (clause.does("") and all(kind in _PRINTS for kind, _ in found))
+
+
+def _is_portrayed(chunk: Chunk) -> bool:
+    told = {chunk.determiner, chunk.of.determiner if chunk.of else ""}
+    known = bool(told & {"definite", "possessive"}) and not chunk.degree and not chunk.has("thing", *_PARTS)
+    return is_thing(chunk) and known and not chunk.prep and plain(chunk) and chunk.count is None
+
+
+def _tells(clause: Clause) -> bool:
+    """ "It is dark" tells how a picture is; "it is snowing", "it is too dark" how it shall be."""
+    if clause.be != "plain":
+        return False
+    verb = next((c.start for c in clause.chunks if c.kind == "verb"), clause.chunks[-1].end)
+    told = (c for c in clause.left if c.start < verb)
+    return any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in told)
+
+
 def _lone(clause: Clause) -> bool:
-    """Whether the rest only names the picture, its light or its weather."""
+    """Whether the rest only names the picture, its light or its weather, or the day that it is no more."""
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
     return clause.done
+
+
+def _is_daytime(chunk: Chunk) -> bool:
+    """From day to night: the day is what the picture shows."""
+    return (
+        chunk.has("daytime") and "to" not in chunk.prep and "into" not in chunk.prep and not chunk.described
+    )
 
 
 def _is_aspect(chunk: Chunk) -> bool:
@@ -115,6 +172,9 @@ def do(clause: Clause) -> list[Operation] | None:
         return None
     while (aspect := clause.take(_is_aspect)) is not None:
         clause.picture = clause.picture or picture_of(aspect)
+    clause.take(lambda c: looks_of(replace(c, prep=())) == [clause.dos[0]])  # "ingrandiscila del doppio"
+    if clause.dos[0] in STYLES:
+        clause.take(_is_portrayed)
     degrees = {degree for chunk in clause.left for degree in chunk.degree}
     clause.left = [replace(chunk, degree=()) for chunk in clause.left]  # "assombris un peu l'image"
     strong = "strong" in degrees
@@ -159,7 +219,10 @@ def _is_attribute(chunk: Chunk) -> bool:
     if chunk.kind != "np" or not chunk.has("attribute"):
         return False
     whole = chunk.of is None or is_whole(chunk.of)
-    return whole and all(is_idle(part) and not part.has("look") for part in chunk.described)
+    said = [
+        p for p in chunk.described if not (p.has("look", "upscale") and chunk.has("attribute", "resolution"))
+    ]
+    return whole and all(is_idle(part) and not part.has("look") for part in said)
 
 
 def looks_of(chunk: Chunk) -> list[str]:
@@ -197,7 +260,9 @@ def _is_there(chunk: Chunk) -> bool:
 def _is_scene(chunk: Chunk) -> bool:
     """In the snow, on the sunset: a place to stand, not a look."""
     return (
-        chunk.has("thing") and bool(chunk.prep) and not set(chunk.prep) & {"at", "with", "to", "as", "into"}
+        chunk.has("thing")
+        and bool(chunk.prep)
+        and not set(chunk.prep) & {"at", "with", "to", "as", "into", "like"}
     )
 
 

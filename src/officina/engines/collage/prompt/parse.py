@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from officina.engines.collage.plan import NotUnderstood, Operation, Plan
+from officina.engines.collage.plan import Arrange, Mention, NotUnderstood, Operation, Plan, Sticker
 from officina.engines.collage.prompt import reasons, settle
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.chunks import chunked
-from officina.engines.collage.prompt.clause import Copies, Meaning, Shows, Taken, Wish, colours, is_whole
+from officina.engines.collage.prompt.clause import (
+    Copies,
+    Meaning,
+    Only,
+    Outlined,
+    Role,
+    Shows,
+    Taken,
+    Wish,
+    colours,
+    is_noun,
+    is_place,
+    is_thing,
+    is_whole,
+    mention,
+)
+from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
+from officina.engines.collage.prompt.talk import Talk
 from officina.engines.collage.prompt.words import Token
+from officina.engines.collage.things import thing
 
 MOST_WORDS = 260
 """Words and marks of a prompt; a contract's longest prompt of real sentences has two thirds of that."""
+_LEAST_COPIES = 2
+"""Variations that are all that is asked for: the same picture in other moods."""
 _TELLING_WORDS = 40
 """Of a longer prompt, as many are looked at to quote it in its refusal."""
 
@@ -56,10 +77,10 @@ class Reading:
         self.tokens: tuple[Token, ...] = self.language.tokens(self.prompt)
         endless = len(self.tokens) > MOST_WORDS
         lexemes = self.language.lexemes(self.tokens[: _TELLING_WORDS if endless else MOST_WORDS])
-        self.lexemes = lexemes
+        self.lexemes = written_out(lexemes)
         self.adverbs: tuple[Lexeme, ...] = ()
         self.chunks: tuple[Chunk, ...] = ()
-        self.pieces = Pieces((), self.language.traits, self.quote)
+        self.pieces = Pieces((), self.language.traits, self.quote, self._talk())
 
     @cached_property
     def share(self) -> float:
@@ -79,13 +100,60 @@ class Reading:
 
     def plan(self) -> Plan:
         """All of it, or NotUnderstood."""
-        chunks, self.adverbs = chunked(self.lexemes, self.language)
+        chunks, self.adverbs = chunked(tuple(self._with_names()), self.language)
         self.chunks = tuple(_with_backgrounds(tuple(_unpacked(chunks))))
-        self.pieces = Pieces(self.chunks, self.language.traits, self.quote)
+        self.pieces = Pieces(self.chunks, self.language.traits, self.quote, self._talk())
         pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
         if pieces is None:
             raise reasons.stuck(self.chunks, self._longest_pieces(), self.quote, self.prompt)
         return self._planned(pieces)
+
+    def _with_names(self) -> Iterator[Lexeme]:
+        """ "My dog Rex": a name behind a thing says nothing of it, where capitals mean names."""
+        nouns = self.language.traits.umlauts or self.prompt.isupper()  # German nouns have capitals, too
+        before: Lexeme | None = None
+        for each in self.lexemes:
+            named = before is not None and before.has("thing") and self._capital(each.start)
+            if named and before and not each.known and self._may_be_called(before, nouns):
+                yield Lexeme({"manner": ("x",)}, each.start, each.end)
+            else:
+                yield each
+            before = each
+
+    def _may_be_called(self, before: Lexeme, nouns: bool) -> bool:
+        """Whether a word with a capital behind this one is a name; where nouns have one, of who lives."""
+        if nouns:
+            return thing(before.value("thing")).alive and self._capital(before.start)
+        return not self._capital(before.start)
+
+    def _capital(self, token: int) -> bool:
+        return self.prompt[self.tokens[token].start].isupper()
+
+    def _talk(self) -> Talk:
+        """Where statements stand; names and pasts are told by how unknown words are written."""
+        unknown = [each.start for each in self.lexemes if not each.known]
+        pasts = self.language.traits.past
+        return Talk(
+            self.lexemes,
+            frozenset(at for at in unknown if self.prompt[self.tokens[at].start].isupper()),
+            frozenset(at for at in unknown if pasts and self.tokens[at].text.endswith(pasts)),
+            frozenset(self._presents()),
+            frozenset(self._participles()),
+        )
+
+    def _participles(self) -> Iterator[int]:
+        pattern = self.language.traits.participle
+        yield from (
+            at.start for at in self.lexemes if pattern and re.fullmatch(pattern, self.tokens[at.start].text)
+        )
+
+    def _presents(self) -> Iterator[int]:
+        """The words that may be a verb of the present, by how they end."""
+        ends = self.language.traits.present
+        for each in self.lexemes:
+            verbal = not each.known or each.senses.keys() == {"verb"}
+            if ends and verbal and self.tokens[each.start].text.endswith(ends):
+                yield each.start
 
     @property
     def work(self) -> int:
@@ -100,11 +168,25 @@ class Reading:
         meanings = [(meaning, piece) for piece in pieces for meaning in piece.meanings]
         operations = self._referred(meanings)
         for meaning, piece in meanings:
+            if isinstance(meaning, Only) and not settle.is_only(operations, meaning.thing):
+                raise NotUnderstood((self._quoted(piece),), (), "local")
+            if isinstance(meaning, Outlined):
+                operations = settle.outlined(operations, meaning)
+                if not any(isinstance(each, Sticker) for each in operations):
+                    raise NotUnderstood((self._quoted(piece),))
+        self._check_only(meanings, operations)
+        roles: dict[str, int] = {m.kind: m.picture for m, _ in meanings if isinstance(m, Role)}
+        operations = settle.with_roles(operations, roles)
+        for meaning, piece in meanings:
             if isinstance(meaning, Wish):
                 self._agree(meaning, piece, pieces)
-        if not operations:
-            raise reasons.nothing(self.prompt)
+        for meaning, piece in meanings:
+            if isinstance(meaning, Arrange) and meaning not in operations[:1] and self._points_back(piece):
+                raise NotUnderstood((self._quoted(piece),))
         copies = next((m.number for m, _ in meanings if isinstance(m, Copies)), 1)
+        if not operations and copies < _LEAST_COPIES:
+            raise reasons.nothing(self.prompt)
+        operations = settle.spoken_of(operations, list(self._spoken_of(pieces)))
         shown = {m.thing: m.picture for m, _ in meanings if isinstance(m, Shows)}
         idle = [*self.adverbs, *(part for piece in pieces for part in piece.ignored)]
         ignored = [self.quote(part) for part in sorted(idle, key=lambda part: part.start)]
@@ -112,6 +194,27 @@ class Reading:
             self._quoted(p) for p in pieces if p.passed_over or any(isinstance(m, Wish) for m in p.meanings)
         ]
         return Plan(settle.settled(operations, shown), tuple(dict.fromkeys(ignored)), max(copies, 1))
+
+    def _spoken_of(self, pieces: Sequence[Piece]) -> Iterator[Mention]:
+        """What is talked of before anything is asked for: "this is my dog Rex. Put him on the sofa"."""
+        for piece in pieces:
+            if not piece.passed_over and not any(isinstance(m, Shows) for m in piece.meanings):
+                return
+            for chunk in self.chunks[piece.start : piece.end]:
+                if chunk.kind == "np" and is_thing(chunk) and not is_place(chunk):
+                    yield mention(chunk, self.quote)
+
+    def _check_only(self, meanings: Sequence[tuple[Meaning, Piece]], operations: Sequence[Operation]) -> None:
+        """One picture may be named apart, for work that is done on one: not "in a row: 3, 1, 2"."""
+        named = [(m.picture, piece) for m, piece in meanings if isinstance(m, Role) and m.kind == "only"]
+        several = len({picture for picture, _ in named}) > 1
+        if named and (several or not all(hasattr(each, "picture") for each in operations)):
+            raise NotUnderstood(tuple(self._quoted(piece) for _, piece in named))
+
+    def _points_back(self, piece: Piece) -> bool:
+        """ "Make both black and white and put them side by side": "them" are not the pictures that came."""
+        inside = self.chunks[piece.start : piece.end]
+        return any(c.has("pronoun", "it") for c in inside) and not any(map(is_noun("picture", "all"), inside))
 
     def _referred(self, meanings: Sequence[tuple[Meaning, Piece]]) -> list[Operation]:
         """The operations; "take the man of picture 1 and put him there" puts that man."""
@@ -181,11 +284,13 @@ class Reading:
 
 def _unpacked(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     """ "Three variations of the girl on the boat" are three copies, and the girl on the boat."""
-    for chunk in chunks:
+    for chunk, after in zip(chunks, (*chunks[1:], None), strict=False):
         inner = chunk.of
         if (
             chunk.kind == "np"
             and chunk.has("noun", "copies")
+            and after is not None
+            and not after.boundary
             and chunk.count
             and inner
             and not is_whole(inner)
@@ -205,21 +310,38 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     It does behind a clause about nothing but the background, and after verbs that put something in its place.
     """
     ground: Chunk | None = None
+    spoken: Chunk | None = None
+    told: Chunk | None = None  # the verb that it was spoken of with
     verb: Chunk | None = None
     for chunk in chunks:
         if chunk.kind == "verb":
             verb = chunk
+            if chunk.has("verb", "remove_background"):
+                ground = replace(chunk, kind="np", lexeme=replace(chunk.lexeme, senses=_GROUND))
+        if chunk.kind == "np" and spoken is not None and chunk.has("noun", "in_its_place"):
+            named = Lexeme(spoken.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
+            yield replace(chunk, lexeme=named, prep=("in_place",))
+            continue
         if chunk.kind == "np" and ground is not None and verb is not None and _stands_in(chunk, verb):
             named = Lexeme(ground.lexeme.senses, chunk.lexeme.start, chunk.lexeme.end)
-            yield replace(chunk, lexeme=named)
+            tint = (chunk.lexeme,) if chunk.has("colour") else ()
+            yield replace(chunk, lexeme=named, after=(*tint, *chunk.after))
             continue
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
+            told = verb if ground else told
+            spoken = ground or (spoken if chunk.prep or verb is not told else None)
         yield chunk
+
+
+_GROUND = {"noun": ("background",)}
 
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:
     """Whether a phrase means the background that was spoken of before it."""
+    red_one = chunk.has("colour") and chunk.determiner == "indefinite" and not chunk.described  # "uno rosso"
+    if red_one:
+        return verb.has("verb", "add", "put", "use") and not chunk.prep
     if chunk.has("noun", "one"):
         return verb.has("verb", "add", "put", "use") and not chunk.prep and bool(colours(chunk.described))
     return chunk.has("pronoun", "it") and verb.has("verb", "replace") and not chunk.prep

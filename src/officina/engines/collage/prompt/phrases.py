@@ -5,26 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from officina.engines.collage.prompt.chunk import Chunk, plain_chunk
+from officina.engines.collage.prompt.growing import ADJECTIVES, Growing
 from officina.engines.collage.prompt.language import Language, Lexeme
 
 NOUNS = frozenset(
     {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun"}
-)
-ADJECTIVES = frozenset(
-    {
-        "adjective",
-        "colour",
-        "look",
-        "quality",
-        "size",
-        "state",
-        "unchanged",
-        "axis",
-        "turn",
-        "place",
-        "layout",
-        "manner",
-    }
 )
 _APART = frozenset({"axis", "turn", "place", "layout"})
 """Words that describe nothing from behind: "flip the photo horizontally"."""
@@ -33,6 +18,7 @@ _OTHERWISE = NOUNS | ADJECTIVES | {"be", "prep", "pose"}
 _CONTENT = NOUNS | ADJECTIVES
 _ENDS = _APART | {"prep", "conj", "det"}
 _MOST_UNKNOWN = 2
+_MOST_PICTURES = 16
 _LONGEST = 12
 _DEEPEST = 3
 """So many phrases may hang below each other."""
@@ -79,16 +65,24 @@ class Phrases:
         if not (lexeme.has("verb") or lexeme.has("do")):
             return False
         other = lexeme.any_of(_OTHERWISE)
+        if other and self.at(at + 1).mark == ":":
+            return False  # a label: "color: red"
         return not other or lexeme.has("clitic") or self._verb_here(at)
 
     def _verb_here(self, at: int) -> bool:
         """Whether a word that can be both stands where verbs do."""
         before = self.at(at - 1)
-        if before.any_of(_BEFORE_NOUNS):
+        if self.at(at).has("particle") and self.at(at).has("noun"):  # "rot färben", but "Farben kühler"
+            return before.has("colour") and self._clause_ends(at + 1)
+        if before.any_of(_BEFORE_NOUNS) and not before.has("degree", "only"):
             return False
         if before.has("number") or before.has("prep"):
             return before.has("prep", "to") and not self.at(at).has("prep")
-        return self._clause_starts(at)
+        return self._clause_starts(at) or (self.at(at).has("particle") and self._clause_ends(at + 1))
+
+    def _clause_ends(self, at: int) -> bool:
+        after = self.at(at)
+        return bool(after.mark) or any(after.has(category) for category in ("conj", "filler", "prep"))
 
     def _clause_starts(self, at: int) -> bool:
         """Whether a clause begins here: nothing but fillers between it and a mark or a conjunction."""
@@ -96,54 +90,74 @@ class Phrases:
             before = self.at(at - 1)
             if before.mark or before.has("conj") or before.has("not"):
                 return True
-            if not any(before.has(category) for category in ("filler", "manner")):
+            lone = before.has("degree", "only")  # "just crop it"
+            if not lone and not any(before.has(category) for category in ("filler", "manner")):
                 return False
             at -= 1
         return True
 
     def noun_phrase(self, at: int, governed: bool) -> tuple[Chunk, int] | None:
         """Article, number, adjectives, noun, adjectives; every part but one may be missing."""
-        made = _Made(governed)
+        made = Growing(governed)
         for _ in range(_LONGEST):
             step = self._grown(at, made)
             at = at if step is None else step
             if step is None or made.head is not None:
                 break
-        if made.head is None:
-            if not made.before or made.unknown or not any(map(_means, made.before)):
-                return None
-            made.head = made.before.pop()
+        if made.head is None and not made.complete():
+            return None
         numbered = self._numbered(at, made)
         chunk_end = self.at(numbered - 1).end if numbered > at else 0
         at = self._described(numbered, made)
         chunk = made.chunk()
         return replace(chunk, end=max(chunk.end, chunk_end)), at
 
-    def _grown(self, at: int, made: _Made) -> int | None:
+    def _grown(self, at: int, made: Growing) -> int | None:
         """Take one more word into the phrase; None when it belongs to none."""
-        if self.at(at).quoted is not None or self.is_verb(at):
+        lexeme = self.at(at)
+        if lexeme.quoted is not None or self.is_verb(at) or (lexeme.has("filler") and self._told_to(at)):
             return None
+        if lexeme.has("det") and made.determiner and made.unknown:
+            return None  # another phrase: "für den Gemeindebrief ein Foto"
         taken = self._announced(at, made) or self._named(at, made)
         return at + 1 if taken else None
 
-    def _announced(self, at: int, made: _Made) -> bool:
+    def _told_to(self, at: int) -> bool:
+        """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
+        before, after = self.at(at - 1), self.at(at + 1)
+        shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
+        return self.at(at).has("pronoun") and not shown
+
+    def _announced(self, at: int, made: Growing) -> bool:
         """An article, a degree, a number: what stands before the adjectives."""
         lexeme = self.at(at)
-        if lexeme.has("det") and not made.before and not self._pronoun_here(at):
+        if lexeme.has("det") and self.at(at + 1).has("phrasal"):  # "él a la izquierda"
+            return False
+        counted = self._content(at + 1) or self.at(at + 1).has("number")
+        alone = lexeme.has("noun", "all") and not counted
+        if lexeme.has("det") and not made.before and not alone and not self._pronoun_here(at):
             made.determiner = lexeme.value("det")
             made.governed = True
-        elif lexeme.has("degree"):
+        elif lexeme.has("degree") and (self._content(at + 1) or not lexeme.has("look")):
             made.degree.extend(lexeme.senses["degree"])
         elif lexeme.has("ordinal") and not made.before and self._orders(at, made):
             made.ordinal = int(lexeme.value("ordinal"))
         elif lexeme.has("number") and self._content(at + 1):
             made.count = int(lexeme.value("number")[:4])
             made.governed = True
+        elif lexeme.has("number") and self._counts_pictures(at, made):
+            made.head = replace(lexeme, senses={"noun": ("all",)})
         else:
             return False
         return True
 
-    def _orders(self, at: int, made: _Made) -> bool:
+    def _counts_pictures(self, at: int, made: Growing) -> bool:
+        """ "These two", "all four": nothing else is there to be counted."""
+        small = 1 < int(self.at(at).value("number")[:4]) <= _MOST_PICTURES
+        alone = not made.before and not made.unknown and not self._content(at + 1)
+        return small and made.determiner in ("definite", "all") and alone
+
+    def _orders(self, at: int, made: Growing) -> bool:
         """Whether "second" tells which picture; "the second" alone is a picture, too."""
         after = self.at(at + 1)
         if after.has("noun") or after.has("ordinal"):
@@ -154,9 +168,11 @@ class Phrases:
             return True
         return False
 
-    def _named(self, at: int, made: _Made) -> bool:
+    def _named(self, at: int, made: Growing) -> bool:
         """An adjective, the noun itself, or an unknown word between them."""
         lexeme = self.at(at)
+        if lexeme.has("place") and any(part.has("colour") for part in made.before):
+            return False  # "in red at the top"
         noun = lexeme.any_of(NOUNS)
         adjective = lexeme.any_of(ADJECTIVES)
         if noun and not (adjective and self._goes_on(at)) and not self._compounded(at, made):
@@ -172,6 +188,8 @@ class Phrases:
     def _pronoun_here(self, at: int) -> bool:
         """ "Her" is an article before a noun and a pronoun elsewhere."""
         after = self.at(at + 1)
+        if any(self.at(place).has("unchanged") for place in (at + 1, at + 2)):
+            return self.at(at).has("pronoun")  # "keep her exactly as she is"
         counted = after.has("ordinal") or after.has("number")
         return self.at(at).has("pronoun") and not counted and not self._content(at + 1)
 
@@ -195,14 +213,15 @@ class Phrases:
                 return False
         return False
 
-    def _compounded(self, at: int, made: _Made) -> bool:
+    def _compounded(self, at: int, made: Growing) -> bool:
         """Whether the noun describes the next one: garden chair; "night club sign", with its unknown word."""
         if not self.language.traits.compounds or self.at(at).has("pronoun"):
             return False
         after = self.at(at + 1)
         if self.is_verb(at + 1) or any(after.has(category) for category in ("conj", "prep", "be")):
             return False
-        if after.has("noun", "on_it", "in_it"):
+        numbered = self.at(at).has("noun", "picture") and after.has("number")
+        if numbered or after.has("noun", "on_it", "in_it"):
             return False
         pure = after.any_of(NOUNS) and not after.any_of(ADJECTIVES)
         if pure and not after.has("pronoun"):
@@ -213,7 +232,7 @@ class Phrases:
         lexeme = self.at(at)
         return lexeme.any_of(NOUNS) and not self.is_verb(at)
 
-    def _numbered(self, at: int, made: _Made) -> int:
+    def _numbered(self, at: int, made: Growing) -> int:
         """The number behind a picture: image 2, picture no. 2."""
         head = made.head
         if head is not None and made.ordinal and head.has("noun", "one"):
@@ -237,14 +256,14 @@ class Phrases:
         """ "Turn the picture 90 degrees" numbers no picture."""
         return self.at(at + 1).has("noun", "degrees") or self.at(at + 1).mark in ("°", "%")
 
-    def _described(self, at: int, made: _Made) -> int:
+    def _described(self, at: int, made: Growing) -> int:
         """Adjectives behind the noun, and words of degree among them."""
         while True:
             lexeme = self.at(at)
             ahead = self.at(at + 1)
             if self.is_verb(at) or lexeme.any_of(_ENDS):
                 return at
-            if lexeme.has("adverbial") and made.head is not None and made.head.has("thing"):
+            if lexeme.has("adverbial") and made.head is not None and _stands_apart(made.head):
                 return at
             if lexeme.has("degree") and ahead.any_of(ADJECTIVES):
                 made.degree.extend(lexeme.senses["degree"])
@@ -279,21 +298,27 @@ class Phrases:
         while self.at(place).has("prep") and place - at < 2:
             prep = prep or self.at(place).senses["prep"]
             place += 1
+        if self.at(at).has("genitive") and self._content(at + 1):
+            prep = ("of",)
         if "of" not in prep and "from" not in prep:
             return chunk, at
         found = self.noun_phrase(place, governed=True)
         if found is None:
             return chunk, at
         inner = replace(found[0], prep=prep, start=self.at(at).start)
+        if self.at(at).has("genitive") and inner.after:  # "das Foto meiner Oma heller": it is the picture
+            head = next(n for n in range(at, found[1]) if self.at(n).start == inner.lexeme.start)
+            inner = replace(inner, after=(), degree=(), end=inner.lexeme.end)
+            found = inner, head + 1
         inner, end = self.with_of(inner, found[1], depth + 1)
         if not _belongs(chunk, inner, prep):
             return chunk, at
         return replace(chunk, of=inner, end=inner.end), end
 
 
-def _means(lexeme: Lexeme) -> bool:
-    """Whether a word is more than an adverb of manner."""
-    return any(lexeme.has(category) for category in ADJECTIVES if category != "manner")
+def _stands_apart(head: Lexeme) -> bool:
+    """Whether "at sunset" behind it is said of the whole picture."""
+    return head.has("thing") or head.has("noun", "copies")
 
 
 def _belongs(chunk: Chunk, inner: Chunk, prep: tuple[str, ...]) -> bool:
@@ -307,40 +332,3 @@ def _belongs(chunk: Chunk, inner: Chunk, prep: tuple[str, ...]) -> bool:
     if "of" not in prep:
         return inner.has("noun", "picture", "background") and not inner.described
     return not chunk.has("noun", "gradient") or inner.has("colour")
-
-
-@dataclass
-class _Made:
-    """A noun phrase that grows."""
-
-    governed: bool
-    """Whether an article or a preposition announced a noun."""
-    head: Lexeme | None = None
-    determiner: str = ""
-    count: int | None = None
-    ordinal: int | None = None
-    picture: int | None = None
-
-    def __post_init__(self) -> None:
-        self.before: list[Lexeme] = []
-        self.after: list[Lexeme] = []
-        self.unknown: list[Lexeme] = []
-        self.degree: list[str] = []
-
-    def chunk(self) -> Chunk:
-        head = self.head
-        assert head is not None  # noqa: S101 (the phrase is complete)
-        parts = (*self.before, head, *self.after)
-        return Chunk(
-            kind="np",
-            start=min(part.start for part in parts),
-            end=max(part.end for part in parts),
-            lexeme=head,
-            before=tuple(self.before),
-            after=tuple(self.after),
-            unknown=tuple(self.unknown),
-            degree=tuple(self.degree),
-            determiner=self.determiner,
-            count=self.count,
-            picture=self.picture,
-        )

@@ -6,35 +6,52 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Operation, RemoveBackground, ReplaceBackground
-from officina.engines.collage.prompt import backgrounds, looks, placing, settle, shapes, wishes
+from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.prompt import (
+    arranging,
+    backgrounds,
+    cutting,
+    lettering,
+    looks,
+    placing,
+    settle,
+    shapes,
+    wishes,
+)
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
-from officina.engines.collage.prompt.language import Lexeme, Traits
+from officina.engines.collage.prompt.forms import Traits
+from officina.engines.collage.prompt.language import Lexeme
+from officina.engines.collage.prompt.talk import Talk
 
 Frame = Callable[[Clause], Sequence[Meaning] | None]
 FRAMES: Mapping[Frame, bool] = {
     wishes.keep: True,
+    wishes.ignore: True,
+    wishes.only: False,
     wishes.quality: True,
-    backgrounds.sticker: False,
-    backgrounds.remove_background: True,
+    wishes.both_roles: True,
+    cutting.sticker: True,
+    cutting.remove_background: True,
+    cutting.outlined: False,
     backgrounds.blur_background: False,
     backgrounds.gradient: True,
-    backgrounds.replace_background: False,
+    backgrounds.replace_background: True,
     looks.do: False,
     looks.attribute: True,
     shapes.duotone: True,
     looks.look: True,
-    shapes.text: True,
+    lettering.text: True,
     shapes.crop: False,
     shapes.zoom: False,
     shapes.flip: False,
     shapes.rotate: False,
-    placing.arrange: True,
-    placing.compose: True,
-    shapes.recolour: False,
-    shapes.copies: False,
+    wishes.roles: True,
     wishes.shows: False,
+    arranging.arrange: True,
+    placing.compose: True,
+    shapes.recolour: True,
+    shapes.copies: True,
     placing.taken: True,
 }
 """Every way to understand a run of chunks, and whether the run may be a list, with commas and conjunctions.
@@ -44,6 +61,8 @@ The first that leaves nothing over counts.
 
 OPERATIONS = get_args(Operation)
 _LONGEST_RUN = 14
+_NAMED = 4
+"""So many chunks may stand before the verb of what is to be kept, with unknown words among them."""
 MOST_STEPS = 400
 """After so many frames a prompt is given up: no sensible one of the corpus takes more than 300."""
 After = Literal["boundary", "scene", "closed"]
@@ -59,6 +78,8 @@ class Piece:
     meanings: tuple[Meaning, ...] = ()
     ignored: tuple[Lexeme, ...] = ()
     passed_over: bool = False
+    talk: bool = False
+    """A statement: anything may begin behind it."""
 
 
 @dataclass
@@ -68,6 +89,7 @@ class Pieces:
     chunks: tuple[Chunk, ...]
     traits: Traits
     quote: Callable[[Lexeme | Chunk], str]
+    talk: Talk
     steps: int = 0
     """How many frames were tried: the work that a prompt takes."""
 
@@ -83,14 +105,34 @@ class Pieces:
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
                 yield from self._understood(at, end, after)
         yield from self._purpose(at)
+        if after == "boundary":
+            yield from self._header(at)
+        yield from self._talked(at, after)
+
+    def _talked(self, at: int, after: After) -> Iterator[Piece]:
+        """ "I run a bakery": a statement that asks for nothing."""
+        start = self.chunks[at].start
+        if after != "boundary" and not self.talk.speaks(start):
+            return
+        self.steps += 1
+        for token in self.talk.ends(start):
+            end = next(
+                (n for n in range(at, len(self.chunks)) if self.chunks[n].start >= token), len(self.chunks)
+            )
+            if end > at and self.chunks[end - 1].end <= token:
+                yield Piece(at, end, passed_over=True, talk=True)
 
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
         end, verbs = at, 0
+        harmless = any(
+            c.kind == "verb" and c.has("verb", "keep", "ignore") for c in self.chunks[at : at + _NAMED]
+        )
+        stops = ("not", "context") if harmless else ("not", "context", "unknown")
         while end < min(len(self.chunks), at + _LONGEST_RUN):
             chunk = self.chunks[end]
             verbs += chunk.kind == "verb"
-            if chunk.strong_mark or chunk.kind in ("not", "context", "unknown") or verbs > 1:
+            if chunk.strong_mark or chunk.kind in stops or verbs > 1:
                 return end
             end += 1
         return end
@@ -122,7 +164,8 @@ class Pieces:
             if (
                 after == "scene"
                 and verbless
-                and not all(isinstance(m, (Wish, *settle.LOOKS)) for m in meanings)
+                and not all(isinstance(m, (Wish, Crop, *settle.LOOKS)) for m in meanings)
+                and not (run[0].kind == "quote" and run[0].prep)
             ):
                 continue
             yield Piece(at, end, tuple(meanings), tuple(_ignored(run, meanings)))
@@ -146,8 +189,12 @@ class Pieces:
             return
         if not verbal and wishes.no_background(parts):
             yield Piece(at, end, (RemoveBackground(picture_of(parts[0])),))
-        elif verbal or all(map(wishes.absent, parts)):
+        elif verbal or all(map(wishes.absent, parts)) or self._elsewhere(inside[first], parts):
             yield Piece(at, end, (wishes.forbidden(parts, self._denied_operations(parts)),))
+
+    def _elsewhere(self, denial: Chunk, parts: Sequence[Chunk]) -> bool:
+        """ "Not beside it", "not the wall"; "without the wall" would have to take it away."""
+        return denial.lexeme.has("not", "not") and all(map(wishes.elsewhere, parts))
 
     def _splits(self, inside: Sequence[Chunk], first: int) -> bool:
         """ "Remove it without changing the face": what stands before "without" is a clause of its own."""
@@ -199,25 +246,73 @@ class Pieces:
         while end < len(self.chunks) and self.chunks[end].kind != "mark":
             if self.chunks[end].kind not in ("np", "unknown", "pose", "be", "conj", "context"):
                 return
+            if self.chunks[end].kind == "conj":
+                yield Piece(at, end, passed_over=True)
             end += 1
         yield Piece(at, end, passed_over=True)
 
     def _purpose(self, at: int) -> Iterator[Piece]:
-        """ "For my website": what it is for changes nothing."""
-        if "for" not in self.chunks[at].prep:
+        """ "For my website", "for the summer sale", "like the photos of my mother": that changes nothing."""
+        first = self.chunks[at]
+        compared = "like" in first.prep and first.has("noun", "picture", "one") and not first.described
+        if "for" not in first.prep and not compared:
             return
         end = at
         while end < len(self.chunks) and not self.chunks[end].boundary:
             chunk = self.chunks[end]
+            wish = chunk.kind in ("be", "verb") or (chunk.kind == "np" and not chunk.prep)
+            if not compared and wish and end > at:  # "für die Chronik möchte ich es heller"
+                yield Piece(at, end, passed_over=True, talk=True)
+                return
+            if not compared and not _aims(chunk):
+                return
             if (
-                chunk.kind not in ("np", "unknown")
-                or chunk.has("look")
+                chunk.has("look")
                 or chunk.has("colour")
                 or picture_of(chunk)
+                or chunk.kind in ("not", "quote")
             ):
                 return
             end += 1
         yield Piece(at, end, passed_over=True)
+
+    def _header(self, at: int) -> Iterator[Piece]:
+        """ "Product shot:", "Phone wallpaper (9:16)": what the picture is to be used as."""
+        end = at
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            if not _heads(self.chunks[end]):
+                return
+            end += 1
+        if end + 1 >= len(self.chunks) or self.chunks[end].kind != "mark":
+            return
+        titled = self.chunks[end].lexeme.mark == ":"
+        picture = self.chunks[end - 1].has("noun", "picture") and self.chunks[end].lexeme.mark in "(,.-–—\n"
+        if titled or (picture and at + 1 == end):
+            yield Piece(at, end, passed_over=True, talk=True)
+
+
+_AIMS = ("season", "style", "view", "local")
+
+
+def _aims(chunk: Chunk) -> bool:
+    """What something may be for: things, names, and the summer of a summer sale."""
+    return chunk.kind in ("np", "unknown") or (chunk.kind == "guard" and chunk.value("guard") in _AIMS)
+
+
+_SAYING = frozenset(
+    {"look", "colour", "part", "garment", "thing", "layout", "axis", "attribute", "guard", "place", "pronoun"}
+)
+
+
+def _heads(chunk: Chunk) -> bool:
+    """A part of a title that asks for nothing."""
+    if chunk.kind not in ("np", "unknown") or chunk.of is not None or chunk.picture or chunk.prep:
+        return False
+    picture = chunk.has("noun", "picture")  # "phone wallpaper" is one for a phone
+    parts = [part for part in chunk.described if not (picture and part.has("thing"))]
+    return not any(part.any_of(_SAYING) for part in (chunk.lexeme, *parts)) and not chunk.has(
+        "noun", "background", "text", "sticker", "outline", "gradient", "duotone", "copies", "letters", "blur"
+    )
 
 
 def _lists(chunk: Chunk) -> bool:
@@ -225,6 +320,8 @@ def _lists(chunk: Chunk) -> bool:
 
 
 def state(piece: Piece) -> After:
+    if piece.talk:
+        return "boundary"
     scenes = (Compose, ReplaceBackground, Copies, *settle.LOOKS)
     return "scene" if piece.meanings and all(isinstance(m, scenes) for m in piece.meanings) else "closed"
 

@@ -19,6 +19,7 @@ from officina.engines.collage.prompt.clause import (
     mention,
     picture_of,
     plain,
+    with_novel_thing,
 )
 from officina.engines.collage.prompt.looks import looks_of, operation_of
 from officina.engines.collage.things import Thing, thing
@@ -40,6 +41,7 @@ _RELATIONS: dict[str, Relation] = {
 }
 _SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
 _BEARS = ("seat", "surface")
+_APART = ("beside", "front", "behind")
 _USUAL = frozenset(
     {
         "park",
@@ -58,6 +60,8 @@ _USUAL = frozenset(
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
+_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
+_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
 WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
 """What would have to be put on somebody."""
 
@@ -74,18 +78,25 @@ class _Cast:
 
 def compose(clause: Clause) -> list[Operation] | None:
     """Put the woman of image 1 on the boat; a girl is sitting on the boat; on the boat sits a girl."""
-    if not clause.does(*_PLACING) or clause.does("cut", "remove"):
+    dropped = clause.does("remove") and not clause.does("put")  # "drop the cat on the sofa" places it
+    if not clause.does(*_PLACING) or clause.does("cut") or dropped or _tells_first(clause):
         return None
+    first = next(iter(clause.left), None)
     looks = _unpacked(clause)
-    if looks is None:
+    if looks is None or (clause.does("generate") and clause.left[:1] == [first] and not _pictured(clause)):
         return None
     cast = _Cast()
+    clause.left = [with_novel_thing(chunk) for chunk in clause.left]
     attach_pictures(clause, keep_one=True)
     _take_side(clause, cast)
     if not (_take_together(clause, cast) or _take_target(clause, cast)):
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+        cast.relation = "above"  # "sopra" is both
+    if len(cast.subjects) > 1:
+        clause.take(_in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
         return None
     if cast.relation == "beside" and all(
@@ -93,6 +104,32 @@ def compose(clause: Clause) -> list[Operation] | None:
     ):
         return [Arrange("row")] if cast.side is None else None
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
+
+
+def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
+    """Whether they fly: the moon over anything, a bird over a place."""
+    kinds = [chunk.value("thing") for chunk in subjects]
+    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
+
+
+def _tells_first(clause: Clause) -> bool:
+    """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
+    kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
+    return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
+
+
+def _in_order(chunk: Chunk) -> bool:
+    """From left to right, in that order: as subjects are placed anyway."""
+    return (
+        chunk.kind == "np"
+        and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
+        and all(map(is_idle, chunk.described))
+    )
+
+
+def _pictured(clause: Clause) -> bool:
+    """Whether a picture is named: "generate a wolf beside the cabin" asks for one that no picture shows."""
+    return any(picture_of(chunk) is not None for chunk in clause.left)
 
 
 def _composed(clause: Clause, cast: _Cast) -> Compose:
@@ -156,7 +193,7 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if target is None:
         target = clause.take(lambda c: _relation(c) is not None and is_noun("picture")(c) and plain(c))
         if target is None:
-            target = _other(clause)
+            target = _middle(clause) or _other(clause)
     if target is None:
         return _turned_round(clause, cast)
     cast.target = target
@@ -167,6 +204,14 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     if "into" in target.prep and "in" in target.prep and not target.has("thing"):
         cast.relation = "into" if clause.does("put", "add", "move") else "in"
     return True
+
+
+def _middle(clause: Clause) -> Chunk | None:
+    """In the middle of the beach: on it."""
+    found = clause.take(
+        lambda c: c.kind == "np" and c.has("place", "center") and c.of is not None and is_thing(c.of)
+    )
+    return replace(found.of, prep=("in_on",)) if found is not None and found.of is not None else None
 
 
 def _other(clause: Clause) -> Chunk | None:
@@ -247,8 +292,8 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
     if target is None:
         return True
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
-    worn = any(chunk.value("thing") in WORN for chunk in cast.subjects)
-    if alive and (worn or cast.relation in ("in", "into")):
+    worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
+    if alive and ((worn and cast.relation not in _APART) or cast.relation in ("in", "into")):
         return False
     named = picture_of(target)
     if (
@@ -277,6 +322,8 @@ def _enumerated(subjects: Sequence[Chunk]) -> bool:
 def _placeable(chunk: Chunk) -> bool:
     if chunk.has("pronoun"):
         return True
+    if chunk.has("guard") and (chunk.of or chunk.determiner not in ("definite", "possessive")):
+        return False  # "a painting of the dog" is no painting to be hung
     return (
         not is_thing(chunk)
         or not is_place(chunk)
@@ -286,79 +333,14 @@ def _placeable(chunk: Chunk) -> bool:
 
 
 def taken(clause: Clause) -> list[Taken] | None:
-    """Take the man of picture 1: what happens to him follows."""
-    if not clause.does("take"):
+    """Take the man of picture 1, or take him out of it: what happens to him follows."""
+    if not clause.does("take", "remove"):
         return None
     attach_pictures(clause)
+    if not clause.does("take") and not all(is_thing(c) and picture_of(c) for c in clause.left):
+        return None
     cast = _Cast()
     _take_subjects(clause, cast)
     if not cast.subjects or clause.left or not all(map(_placeable, cast.subjects)):
         return None
     return [Taken(tuple(mention(chunk, clause.words) for chunk in cast.subjects))]
-
-
-def arrange(clause: Clause) -> list[Operation] | None:
-    """All pictures side by side, in a grid, before and after."""
-    if not clause.does(
-        "put", "show", "make", "arrange", "turn", "add", "use", "combine", "juxtapose", "stack", ""
-    ):
-        return None
-    if clause.does("stack"):
-        return _stacked(clause)
-    found = clause.take(lambda c: c.kind == "np" and _layout(c) != "" and _all_idle(c))
-    if found is None:
-        beside = clause.does("juxtapose") and clause.left and all(map(is_noun("picture"), clause.left))
-        return [Arrange("row")] if beside else None
-    return _laid_out(clause, found)
-
-
-def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
-    if found.of is not None and not found.of.has("noun", "picture", "all"):
-        return None
-    if found.of is not None and found.of.described and not _before(found):
-        return None
-    layout = "row" if _layout(found) == "together" else _layout(found)
-    if layout in ("row", "column") and not any(map(is_noun("picture"), clause.left)) and not found.of:
-        return None
-    numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
-    for chunk in numbered:
-        clause.left.remove(chunk)
-    clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
-    return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
-
-
-def _before(found: Chunk) -> list[Operation]:
-    """What is done first: before and after of the sharpened image."""
-    described = found.of.described if found.of is not None and _layout(found) == "before_after" else ()
-    looks = [part.value("look") for part in described if part.has("look")]
-    return [operation_of(kind, False, None) for kind in looks] if len(looks) == len(described) else []
-
-
-def _is_layout_of_pictures(chunk: Chunk) -> bool:
-    """A collage of all photos."""
-    if not is_noun("layout_word")(chunk) or chunk.described:
-        return False
-    return chunk.of is None or (chunk.of.has("noun", "picture", "all") and not chunk.of.described)
-
-
-def _stacked(clause: Clause) -> list[Operation] | None:
-    """Stack the pictures: above each other, if nothing else is said."""
-    axis = clause.take(lambda c: c.has("axis", "horizontal", "vertical"))
-    if not clause.left or not all(is_noun("picture")(c) and not c.described for c in clause.left):
-        return None
-    return [Arrange("row" if axis is not None and axis.has("axis", "horizontal") else "column")]
-
-
-def _layout(chunk: Chunk) -> str:
-    """The layout that a phrase names: in a grid, a side by side comparison."""
-    if chunk.has("layout"):
-        return chunk.value("layout")
-    named = [part.value("layout") for part in chunk.described if part.has("layout")]
-    return named[0] if named and chunk.has("noun", "layout_word") else ""
-
-
-def _all_idle(chunk: Chunk) -> bool:
-    return all(
-        is_idle(part) or part.has("noun", "picture", "layout_word") or part.has("layout")
-        for part in chunk.described
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
-from officina.engines.collage.prompt.clause import is_thing
+from officina.engines.collage.prompt.clause import is_place, is_thing, is_whole, picture_of
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.placing import WORN
 from officina.engines.collage.things import thing
@@ -80,6 +80,11 @@ class _Wish:
     phrases: tuple[Chunk, ...]
     quoted: bool
     alone: bool
+    others: bool
+    """Whether other words stand in it, which may mean anything."""
+    unknown: bool
+    """Whether a word is in it that nobody knows."""
+    without: bool
 
     @property
     def things(self) -> tuple[Chunk, ...]:
@@ -101,14 +106,20 @@ def _by_verb(run: Sequence[Chunk]) -> str:
     verbs |= {"do"} if any(chunk.has("do") for chunk in heads) else set()
     phrases = tuple(chunk for chunk in run if chunk.kind == "np")
     wish = _Wish(
-        frozenset(verbs), phrases, any(chunk.kind == "quote" for chunk in run), len(run) == len(heads)
+        frozenset(verbs),
+        phrases,
+        any(chunk.kind == "quote" for chunk in run),
+        len(run) == len(heads),
+        any(chunk.kind in ("unknown", "guard", "quote", "ratio") for chunk in run),
+        any(chunk.kind == "unknown" for chunk in run),
+        any(chunk.kind == "not" and chunk.has("prep", "without") for chunk in run),
     )
     return next((reason for reason, fits in _RULES if fits(wish)), "")
 
 
 def _of_bodies(wish: _Wish) -> bool:
-    named = any(c.has("part") and not c.has("noun") and not c.has("attribute") for c in wish.phrases)
-    return named and bool(wish.verbs)
+    named = (*wish.phrases, *(c.of for c in wish.phrases if c.of is not None))
+    return any(c.has("part") and not c.has("noun") and not c.has("attribute") for c in named)
 
 
 def _of_text(wish: _Wish) -> bool:
@@ -120,6 +131,11 @@ def _of_new_text(wish: _Wish) -> bool:
     return wish.names("noun", "text", "letters") or "write" in wish.verbs
 
 
+def _of_another(wish: _Wish) -> bool:
+    """Something instead of something else."""
+    return any("instead" in chunk.prep for chunk in wish.phrases)
+
+
 def _is_worn(wish: _Wish) -> bool:
     kinds = [chunk.value("thing") for chunk in wish.things]
     return any(kind in WORN for kind in kinds) and any(thing(kind).alive for kind in kinds)
@@ -128,14 +144,35 @@ def _is_worn(wish: _Wish) -> bool:
 def _of_a_part(wish: _Wish) -> bool:
     """A look, a turn or a colour for something that is not the whole picture."""
     looks = wish.names("look") or wish.names("attribute") or wish.described("look")
-    turned = wish.verbs & {"do", "flip", "crop", "zoom"} or wish.verbs & {"rotate", "turn"} == {"rotate"}
+    turned = wish.verbs & {"do", "flip", "crop", "zoom", "blur"} or wish.verbs & {
+        "rotate",
+        "turn",
+    } == {"rotate"}
     partial = bool(wish.things) or wish.names("noun", "rest", "background") or wish.names("place")
     coloured = wish.described("colour") and wish.verbs & {"make", "change", "turn", "paint"}
     return bool(wish.verbs) and ((bool(looks or turned) and partial) or bool(coloured))
 
 
+def _of_a_new_background(wish: _Wish) -> bool:
+    """A beach behind it that no picture is said to show."""
+    return wish.names("noun", "background") and any(is_place(chunk) for chunk in wish.things)
+
+
 def _of_a_style(wish: _Wish) -> bool:
-    return any(c.has("noun", "effect") and ("in" in c.prep or c.of is not None) for c in wish.phrases)
+    """In the style of somebody; with the light or the colours of another picture."""
+    return any(c.has("noun", "effect") and ("in" in c.prep or c.of is not None) for c in wish.phrases) or any(
+        (c.has("noun", "light", "aspect", "colour") or c.has("attribute")) and picture_of(c.of)
+        for c in wish.phrases
+    )
+
+
+def _is_all(chunk: Chunk) -> bool:
+    return is_whole(chunk) and not chunk.prep and picture_of(chunk) is None
+
+
+def _of_all(wish: _Wish) -> bool:
+    """Improve it: something for the whole picture, whatever it is."""
+    return bool(wish.verbs) and all(_is_all(c) for c in wish.phrases) and not wish.others
 
 
 _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
@@ -144,6 +181,7 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("text", _of_text),
     ("text_place", lambda wish: wish.quoted),
     ("quote", _of_new_text),
+    ("swapping", _of_another),
     ("removal", lambda wish: "remove" in wish.verbs and not wish.alone),
     ("clothes", _is_worn),
     ("swapping", lambda wish: "replace" in wish.verbs and bool(wish.things)),
@@ -152,6 +190,14 @@ _RULES: Sequence[tuple[str, Callable[[_Wish], bool]]] = (
     ("angle", lambda wish: wish.verbs & {"rotate", "turn"} == {"rotate"} and not wish.things),
     ("style", _of_a_style),
     ("swapping", lambda wish: bool(wish.verbs & {"turn", "change"}) and bool(wish.things)),
-    ("adding", lambda wish: bool(wish.verbs & {"add", "put", "show"}) and bool(wish.things)),
+    (
+        "adding",
+        lambda wish: bool(wish.verbs & {"add", "put", "show"}) and (bool(wish.things) or wish.unknown),
+    ),
+    ("style", lambda wish: any("like" in c.prep and picture_of(c) for c in wish.phrases)),
+    ("removal", lambda wish: wish.without and bool(wish.things)),
+    ("removal", lambda wish: "move" in wish.verbs and bool(wish.things)),
+    ("adding", _of_a_new_background),
+    ("nothing", _of_all),
 )
 """Reasons by what a refused wish is about, the most telling first."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from officina.engines.collage.plan import (
+    Arrange,
     BlackAndWhite,
     BlurBackground,
     Compose,
@@ -23,7 +24,8 @@ from officina.engines.collage.plan import (
     Tone,
     Weather,
 )
-from officina.engines.collage.prompt.clause import Wish
+from officina.engines.collage.prompt.clause import Outlined, Wish
+from officina.engines.collage.things import thing
 
 LOOKS = (BlackAndWhite, Tone, Stylise, Weather, TimeOfDay, Enhance)
 _GROUND = (RemoveBackground, ReplaceBackground, BlurBackground, Sticker)
@@ -42,7 +44,96 @@ def settled(operations: Sequence[Operation], shown: Mapping[str, int]) -> tuple[
             named[at + 1 :] = [_from_picture(later, operation.picture) for later in named[at + 1 :]]
             continue
         kept.append(operation)
-    return tuple(dict.fromkeys(_before_it(kept)))
+    return tuple(dict.fromkeys(_compared_last(_before_it(kept))))
+
+
+def _compared_last(operations: list[Operation]) -> list[Operation]:
+    """ "Before and after, with the after in sepia": the looks are what was done in between."""
+    compared = Arrange("before_after")
+    if operations[:1] == [compared] and all(isinstance(each, LOOKS) for each in operations[1:]):
+        return [*operations[1:], compared]
+    return operations
+
+
+def is_only(operations: Sequence[Operation], name: str) -> bool:
+    """Whether only that thing gets another colour, or only the subject is left."""
+    return any(
+        isinstance(each, RemoveBackground) or (isinstance(each, Recolour) and each.target.thing == name)
+        for each in operations
+    )
+
+
+def outlined(operations: Sequence[Operation], outline: Outlined) -> list[Operation]:
+    """What is cut out gets its outline: that is a sticker."""
+    return [
+        Sticker(outline.colour, outline.name, each.picture)
+        if isinstance(each, RemoveBackground | Sticker)
+        else each
+        for each in operations
+    ]
+
+
+def spoken_of(operations: Sequence[Operation], told: Sequence[Mention]) -> list[Operation]:
+    """ "My dog Rex … put him there": a pronoun means what was talked of, if that was one."""
+    if len({each.thing for each in told}) != 1:
+        return list(operations)
+    return [
+        replace(each, subjects=(told[0],))
+        if isinstance(each, Compose) and len(each.subjects) == 1 and _is_pronoun(each.subjects[0])
+        else each
+        for each in operations
+    ]
+
+
+def _is_pronoun(mention: Mention) -> bool:
+    return not mention.word and mention.picture is None and mention.thing in ("person", "subject")
+
+
+def with_roles(operations: Sequence[Operation], roles: Mapping[str, int]) -> list[Operation]:
+    """The operations with the pictures that were given a role; subject and scene alone are put together."""
+    subject, scene = roles.get("subject"), roles.get("scene", roles.get("background"))
+    joins = any(isinstance(each, Compose | ReplaceBackground) for each in operations)
+    found = [_cast(each, subject, scene, roles.get("only")) for each in operations]
+    if joins or not (subject and scene):
+        return found
+    if "background" in roles:
+        return [ReplaceBackground(scene=Mention(picture=scene), picture=subject), *found]
+    return [Compose((Mention(picture=subject),), "into", Mention(picture=scene)), *found]
+
+
+def _cast(operation: Operation, subject: int | None, scene: int | None, only: int | None) -> Operation:
+    """One operation with the pictures of its roles, where it names none."""
+    if isinstance(operation, Compose):
+        subjects = operation.subjects
+        alone = len(subjects) == 1
+        subjects = tuple(
+            replace(each, picture=each.picture or (subject if alone or each.thing == "subject" else None))
+            for each in subjects
+        )
+        together = operation.relation == "beside" and operation.target == Mention()
+        target = operation.target
+        where = subject if target.thing == "subject" else scene
+        named = target if together else replace(target, picture=target.picture or where)
+        return replace(operation, subjects=subjects, target=_thing_or_picture(named))
+    if isinstance(operation, ReplaceBackground) and operation.colour is None:
+        ground = replace(operation.scene, picture=operation.scene.picture or scene)
+        return replace(operation, scene=ground, picture=operation.picture or subject)
+    if not isinstance(operation, Arrange) and only and operation.picture is None:
+        return replace(operation, picture=only)
+    return operation
+
+
+def _thing_or_picture(mention: Mention) -> Mention:
+    """ "Into the scene", when a picture has that role, is into the picture."""
+    return Mention(picture=mention.picture) if mention.thing == "scene" and mention.picture else mention
+
+
+def _again(operation: Operation, before: Operation | None) -> bool:
+    """ "Put the boat on the lake so that it rests in the water": the same placing, told again."""
+    if not (isinstance(operation, Compose) and isinstance(before, Compose)):
+        return False
+    around = thing(operation.target.thing).shape == "place" and operation.target.picture is None
+    return len(operation.subjects) == 1 and _is_pronoun(operation.subjects[0]) and around
 
 
 def _before_it(operations: Sequence[Operation]) -> list[Operation]:
@@ -58,7 +149,7 @@ def _before_it(operations: Sequence[Operation]) -> list[Operation]:
             and operation.target == Mention("", "subject")
         ):
             kept[-1] = replace(operation, relation="into", target=ground.scene)
-        else:
+        elif not _again(operation, ground):
             kept.append(operation)
     return kept
 

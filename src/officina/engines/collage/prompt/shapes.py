@@ -1,10 +1,6 @@
-"""Frames of one picture's colours and shape: recolour, duotone, text, crop, zoom, flip, rotate, copies."""
+"""Frames of one picture's colours and shape: recolour, duotone, crop, zoom, flip, rotate, copies."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Literal, get_args
 
 from officina.engines.collage.plan import (
     Colour,
@@ -13,10 +9,8 @@ from officina.engines.collage.plan import (
     Flip,
     Mention,
     Operation,
-    Place,
     Recolour,
     Rotate,
-    Text,
 )
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
@@ -31,6 +25,7 @@ from officina.engines.collage.prompt.clause import (
     is_whole,
     mention,
     picture_of,
+    plain,
     rgb,
     take_new_colour,
 )
@@ -38,15 +33,22 @@ from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.things import thing
 
 _QUARTER = 90
-_SIZES: Mapping[str, Literal["small", "large"]] = {"small": "small", "large": "large"}
-_PLACES: Mapping[str, Place] = {place: place for place in get_args(Place)}
+_BUILT = ("house", "tower", "castle", "church", "temple", "palace", "moon", "tent", "building")
+_USUAL_RATIOS = frozenset(
+    pair
+    for a, b in ((1, 1), (4, 3), (16, 9), (3, 2), (5, 4), (21, 9), (2, 1), (7, 5), (16, 10), (191, 100))
+    for pair in ((a, b), (b, a))
+)
+"""Ratios that tell by themselves that a picture is to be cropped."""
 
 
 def recolour(clause: Clause) -> list[Operation] | None:
     """Make the car blue; change the colour of the sofa to green."""
-    if not clause.does("make", "change", "turn", "recolour", "paint", "give") and clause.be != "should":
+    wished = clause.does("make", "change", "turn", "recolour", "paint", "give") or clause.be == "should"
+    if not wished and not _in_a_colour(clause):
         return None
-    found = _coloured_at_once(clause) or _coloured_apart(clause)
+    old = clause.take(lambda c: "instead" in c.prep and bool(colour_in(c)))
+    found = _coloured_at_once(clause, old) or _coloured_apart(clause)
     if found is None or not clause.done:
         return None
     target, tint = found
@@ -57,12 +59,23 @@ def recolour(clause: Clause) -> list[Operation] | None:
     ]
 
 
-def _coloured_at_once(clause: Clause) -> tuple[Chunk, Lexeme] | None:
-    """The colour stands behind the thing: the car blue."""
+def _in_a_colour(clause: Clause) -> bool:
+    """ "The car in midnight blue": without a verb it is a wish when it is a certain car."""
+    if not clause.does("") or clause.be or clause.poses or len(clause.left) < 2:
+        return False
+    target, tint = clause.left[:2]
+    certain = target.determiner in ("definite", "possessive") and not target.prep
+    return certain and not {"in", "in_on"}.isdisjoint(tint.prep) and len(colour_in(tint)) == 1
+
+
+def _coloured_at_once(clause: Clause, old: Chunk | None) -> tuple[Chunk, Lexeme] | None:
+    """The colour stands behind the thing: the car blue; "put the car blue" where the old colour is told."""
+    if (clause.does("put") and not old) or (
+        clause.does("change") and not clause.does("make", "turn", "paint", "recolour")
+    ):
+        return None
     target = clause.take(lambda c: _paintable(c) and not c.prep and len(colours(c.after)) == 1)
     if target is None or not all(is_idle(p) or p.has("colour") for p in target.described):
-        return None
-    if clause.does("put") or (clause.does("change") and not clause.does("make", "turn", "paint", "recolour")):
         return None
     return target, colours(target.after)[0]
 
@@ -134,83 +147,6 @@ def _luminance(colour: Colour) -> float:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def text(clause: Clause) -> list[Operation] | None:
-    """Write 'SALE' at the top in red."""
-    quotes = [chunk for chunk in clause.left if chunk.kind == "quote"]
-    label = clause.take(is_noun("text"))
-    if len(quotes) != 1 or not clause.does(
-        "write", "add", "put", "give", "show", "apply", "use", "make", "have", ""
-    ):
-        return None
-    if not clause.does("write") and label is None and not clause.does("add", "put"):
-        return None
-    clause.left.remove(quotes[0])
-    labels = [label] if label else []
-    while (more := clause.take(is_noun("text", "letters"))) is not None:
-        labels.append(more)
-    parts = [part for chunk in labels for part in chunk.described]
-    parts += [part for chunk in labels if chunk.of for part in colour_in(chunk.of)]
-    where = _placed(clause)
-    if where is None:
-        return None
-    while (
-        tint := clause.take(lambda c: c.kind == "np" and (len(colour_in(c)) == 1 or _is_size(c)))
-    ) is not None:
-        parts += [tint.lexeme, *tint.described] if _is_size(tint) else [*colour_in(tint), *tint.described]
-        where = "top" if "above" in tint.prep else where
-    if not all(is_idle(p) or p.has("colour") or p.has("noun", "text", "letters") for p in parts):
-        return None
-    if not clause.done:
-        return None
-    return _written(clause, quotes[0], parts, where)
-
-
-def _written(clause: Clause, quote: Chunk, parts: list[Lexeme], where: Place) -> list[Operation] | None:
-    tints = colours(parts)
-    if len({part.value("colour") for part in tints}) > 1:
-        return None
-    size = next((part.value("size") for part in parts if part.has("size")), "")
-    written = Text(quote.lexeme.quoted or "", where, size=_SIZES.get(size, "normal"), picture=clause.picture)
-    return [replace(written, colour=rgb(tints[0]), colour_name=clause.words(tints[0])) if tints else written]
-
-
-def _is_size(chunk: Chunk) -> bool:
-    return chunk.has("size") and all(is_idle(part) or part.has("colour") for part in chunk.described)
-
-
-def _placed(clause: Clause) -> Place | None:
-    """Where the text goes; None for places that it cannot go to."""
-    found: list[str] = []
-    while (spot := clause.take(_is_spot)) is not None:
-        found += [
-            part.value("place") for part in (*spot.before, spot.lexeme, *spot.after) if part.has("place")
-        ]
-    clause.take(lambda c: is_noun("corner")(c) and not c.described)
-    found += (
-        ["top"]
-        if clause.take(lambda c: is_noun("picture")(c) and "on_top" in c.prep and not c.described)
-        else []
-    )
-    rows = {name for name in found if name in ("top", "bottom")}
-    sides = {name for name in found if name in ("left", "right")}
-    corners = {name for name in found if "_" in name}
-    if len(rows) > 1 or len(sides) > 1 or len(corners) > 1 or (corners and rows | sides):
-        return None
-    if sides and (not rows or "center" in found):
-        return None
-    if rows and sides:
-        return _PLACES[f"{rows.pop()}_{sides.pop()}"]
-    named = next(iter(corners | rows), "center" if "center" in found else "bottom")
-    return _PLACES[named]
-
-
-def _is_spot(chunk: Chunk) -> bool:
-    if chunk.kind != "np" or not (chunk.has("place") or (chunk.has("noun", "corner") and chunk.described)):
-        return False
-    within = chunk.of is None or is_whole(chunk.of) or _is_spot(chunk.of)
-    return within and all(part.has("place") or is_idle(part) for part in chunk.described)
-
-
 def crop(clause: Clause) -> list[Operation] | None:
     """Crop to 16:9; to a square; around the dog."""
     ratio = clause.take(lambda c: c.kind == "ratio")
@@ -219,9 +155,11 @@ def crop(clause: Clause) -> list[Operation] | None:
     if not clause.does("crop"):
         whole = any(map(is_whole, clause.left))
         framed = bool(ratio or shape) and clause.does("make", "change", "turn", "put", "use", "show", "")
-        if not framed or (ratio and not (frame or whole or clause.does("make", "turn", "change"))):
+        bare = ratio is not None and ratio.ratio in _USUAL_RATIOS and not clause.left
+        if not framed or (ratio and not (frame or whole or bare or clause.does("make", "turn", "change"))):
             return None
-        if shape is not None and clause.does("") and frame is None and not _is_format(shape):
+        alone = len(clause.chunks) == 1
+        if shape and clause.does("") and frame is None and not _is_format(shape) and not alone:
             return None
     if (ratio and shape) or (frame and not (ratio or shape)):
         return None
@@ -258,21 +196,31 @@ def zoom(clause: Clause) -> list[Operation] | None:
     """Zoom in on the dog."""
     if not clause.does("zoom"):
         return None
-    target = clause.take(lambda c: (is_thing(c) or c.has("pronoun", "person")) and not is_place(c))
+    target = clause.take(lambda c: _stands_out(c) or c.has("pronoun", "person"))
     if not clause.done:
         return None
     named = mention(target, clause.words) if target else Mention("", "subject")
     return [Crop(None, named, tight=True, picture=picture_of(target) or clause.picture)]
 
 
+def _stands_out(chunk: Chunk) -> bool:
+    """A thing, or a place that is seen as a thing from afar: the tower."""
+    return is_thing(chunk) and (not is_place(chunk) or chunk.has("thing", *_BUILT))
+
+
 def flip(clause: Clause) -> list[Operation] | None:
     """Mirror it; flip it vertically; turn it upside down."""
     axis = clause.take(lambda c: c.kind == "np" and c.has("axis") and not c.described)
     mirrored = (
-        clause.take(is_noun("mirror")) if clause.does("make", "add", "apply", "give", "show", "") else None
+        clause.take(is_noun("mirror"))
+        if clause.does("make", "add", "apply", "give", "show", "flip", "")
+        else None
     )
     turned = (
         clause.does("turn", "make", "rotate", "put") and axis is not None and axis.has("axis", "upside_down")
+    )
+    turned = turned or (
+        axis is not None and axis.has("axis", "upside_down") and clause.does("") and len(clause.chunks) == 1
     )
     if not clause.does("flip") and not turned and mirrored is None:
         return None
@@ -298,9 +246,9 @@ def _described_axis(clause: Clause) -> str:
 
 def rotate(clause: Clause) -> list[Operation] | None:
     """Turn by degrees; to the left or right, a quarter turn."""
-    if not clause.does("rotate", "turn"):
-        return None
     angle = clause.take(lambda c: c.kind == "np" and c.has("noun", "degrees"))
+    if not (clause.does("rotate", "turn") or (angle is not None and clause.does("give", ""))):
+        return None
     way = clause.take(
         lambda c: (
             c.kind == "np"
@@ -331,11 +279,12 @@ def copies(clause: Clause) -> list[Copies] | None:
     if not clause.does("make", "show", "give", "have", "add", "put", ""):
         return None
     found = clause.take(lambda c: is_noun("copies")(c) and c.count is not None and plain_copies(c))
+    clause.take(lambda c: is_noun("copies")(c) and c.count is None and plain_copies(c))
     if found is None or not found.count or not clause.done:
         return None
     return [Copies(found.count)]
 
 
 def plain_copies(chunk: Chunk) -> bool:
-    within = chunk.of is None or is_whole(chunk.of)
+    within = chunk.of is None or is_whole(chunk.of) or (is_thing(chunk.of) and plain(chunk.of))
     return within and all(is_idle(part) for part in chunk.described)

@@ -3,46 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from officina.engines.collage.plan import Operation
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import (
     Clause,
+    Only,
+    Role,
     Shows,
     Wish,
     is_idle,
     is_noun,
+    is_subject,
     is_thing,
     is_whole,
     picture_of,
+    plain,
 )
+from officina.engines.collage.prompt.language import Lexeme
 
 _PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
 _KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
 WHOLE = "whole"
+_WHERE = frozenset({"on", "in", "in_on", "over", "above"})
+_CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arrange"})
 
 
 def keep(clause: Clause) -> list[Wish] | None:
     """Keep the face unchanged; the background should stay the same."""
-    stays = clause.be == "should" or clause.does("keep")
-    if not stays or any(clause.verbs - {"keep", "make"}):
+    stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
+    if not stays or any(clause.verbs - {"keep", "make", "let"}):
+        return None
+    if _keeps_after_a_mark(clause):
         return None
     same = [c for c in clause.left if c.kind == "np" and c.has("unchanged")]
     for chunk in same:
         clause.left.remove(chunk)
     parts = list(clause.left)
-    marked = bool(same) or any(part.has("unchanged") for chunk in parts for part in chunk.after)
+    marked = bool(same) or any(map(_stays, (part for chunk in parts for part in chunk.after)))
     if not parts or not all(map(_keepable, parts)) or not (marked or clause.does("keep")):
         return None
-    if clause.be == "should" and not clause.does("keep") and not marked:
+    if ((clause.be == "should" and not clause.does("keep")) or clause.does("let")) and not marked:
         return None
     return [Wish(kept_in(parts))]
 
 
+def _rest_unchanged(clause: Clause) -> bool:
+    """ "Ansonsten unverändert", "Hintergrund so lassen": no verb is needed."""
+    if not clause.does("") or clause.be or len(clause.left) > 2:
+        return False
+    words = [part for chunk in clause.left for part in (chunk.lexeme, *chunk.described)]
+    told = any(word.has("noun", "rest", "background", "all") or word.has("part") for word in words)
+    return told and any(word.has("unchanged") for word in words)
+
+
+def _keeps_after_a_mark(clause: Clause) -> bool:
+    """ "Pixel art, keep the face": what stands before the mark is not to be kept."""
+    at = next((n for n, chunk in enumerate(clause.chunks) if chunk.has("verb", "keep")), 0)
+    return at > 0 and clause.chunks[at - 1].end < clause.chunks[at].start
+
+
+def ignore(clause: Clause) -> list[Wish] | None:
+    """Ignore the third picture; ignore the writing on the wall: it stays as it is."""
+    named = clause.does("ignore") and clause.left and all(c.kind in ("np", "unknown") for c in clause.left)
+    return [Wish()] if named else None
+
+
+def only(clause: Clause) -> list[Only] | None:
+    """Only the cup: what is recoloured elsewhere in the prompt, and nothing else."""
+    if len(clause.chunks) != 1 or not clause.left:
+        return None
+    chunk = clause.left[0]
+    somebody = is_thing(chunk) or chunk.has("pronoun", "person")
+    named = somebody and "only" in chunk.degree and not chunk.described and not chunk.prep
+    return [Only(chunk.value("thing"))] if named else None
+
+
 def _keepable(chunk: Chunk) -> bool:
-    if chunk.kind == "guard":
+    if chunk.kind in ("guard", "unknown"):
         return True
-    if chunk.kind != "np" or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"}):
+    if (
+        chunk.kind != "np"
+        or chunk.has("noun", "copies")
+        or (chunk.prep and not set(chunk.prep) & {"of", "with", "in", "from"})
+    ):
         return False
     if (
         not any(chunk.has(category) for category in _PARTS)
@@ -55,17 +100,26 @@ def _keepable(chunk: Chunk) -> bool:
     ):
         return False
     return all(
-        is_idle(p) or p.has("unchanged") or p.has("colour") or any(p.has(c) for c in _PARTS)
+        is_idle(p) or _stays(p) or p.has("colour") or (_is_part(p) and not p.has("state"))
         for p in chunk.described
     )
+
+
+def _is_part(part: Lexeme) -> bool:
+    return any(part.has(category) for category in _PARTS)
+
+
+def _stays(part: Lexeme) -> bool:
+    """As it is; and sharp, which it is."""
+    return part.has("unchanged") or part.has("look", "sharpen")
 
 
 def kept_in(parts: Sequence[Chunk]) -> frozenset[str]:
     """What must stay as it is, as words that an operation's changes are compared with."""
     kept: set[str] = set()
-    for chunk in parts:
-        if chunk.kind != "np":
-            continue
+    phrases = [chunk for chunk in parts if chunk.kind == "np"]
+    named = [chunk for chunk in phrases if not chunk.has("pronoun", "it")]  # "i visi non toccarli": those
+    for chunk in named or phrases:
         if chunk.has("noun", "background"):
             kept.add("background")
         elif chunk.has("noun", "colour") or chunk.has("attribute", "saturation"):
@@ -142,9 +196,15 @@ def _matchable(chunk: Chunk) -> bool:
 
 def shows(clause: Clause) -> list[Shows] | None:
     """Image 1 is the girl: which picture shows what."""
-    if clause.verbs - {"show"} or clause.dos or not (clause.be or clause.verbs) or len(clause.left) != 2:
+    if clause.verbs - {"show"} or clause.dos or clause.poses or len(clause.left) != 2:
         return None
     first, second = clause.left
+    if is_thing(first) and is_noun("picture")(second) and second.picture and "in" in second.prep:
+        return [Shows(first.value("thing"), second.picture)] if not first.prep else None
+    if not (clause.be or clause.verbs):
+        return None
+    if clause.be and is_thing(first) and is_noun("picture")(second):
+        first, second = second, first
     if not (is_noun("picture")(first) and first.picture is not None and is_thing(second)):
         return None
     if second.prep or first.prep or second.picture is not None:
@@ -152,16 +212,64 @@ def shows(clause: Clause) -> list[Shows] | None:
     return [Shows(second.value("thing"), first.picture)]
 
 
+def roles(clause: Clause) -> list[Role] | None:
+    """Use image 1 as the subject and image 2 as the scene; image 2 is the background; just "image 1"."""
+    if clause.dos or clause.verbs - _CASTING or not clause.left:
+        return None
+    if len(clause.left) == 1 and not clause.verbs and not clause.be:
+        return _lone_role(clause.left[0])
+    found = [_role(*pair) for pair in zip(clause.left[::2], clause.left[1::2], strict=False)]
+    if len(clause.left) % 2 or not all(found):
+        return None
+    return [role for role in found if role]
+
+
+def both_roles(clause: Clause) -> list[Role] | None:
+    """Two roles in one clause, before one of them is taken for a background."""
+    found = roles(clause) if len(clause.left) > 2 else None
+    return found if found and len(found) > 1 else None
+
+
+def _lone_role(chunk: Chunk) -> list[Role] | None:
+    named = is_noun("picture")(chunk) and chunk.picture is not None and not chunk.described and not chunk.of
+    return [Role("only", chunk.picture)] if named and chunk.picture and not chunk.prep else None
+
+
+def _role(first: Chunk, second: Chunk) -> Role | None:
+    """The role of a picture, whichever of the two is named first."""
+    if not is_noun("picture")(first):
+        first, second = second, first
+    if not (is_noun("picture")(first) and first.picture) or first.prep or second.kind != "np":
+        return None
+    kind = _role_kind(second)
+    if kind is None or set(second.prep) - {"as", "like", "for", "to", "in_on"} or second.picture:
+        return None
+    return Role(kind, first.picture)
+
+
+def _role_kind(chunk: Chunk) -> Literal["subject", "scene", "background"] | None:
+    if not all(map(is_idle, chunk.described)) or chunk.of is not None:
+        return None
+    if chunk.has("noun", "background"):
+        return "background"
+    if chunk.has("thing", "scene"):
+        return "scene"
+    return "subject" if chunk.has("thing", "subject") else None
+
+
 def denied(parts: Sequence[Chunk]) -> bool:
     """Whether a denied phrase may simply stay undone: "no text", "don't change her hair"."""
-    return all(part.kind in ("np", "guard", "verb", "be", "pose", "quote", "ratio") for part in parts)
+    verbal = any(part.kind == "verb" for part in parts)
+    kinds = ("np", "guard", "verb", "be", "pose", "quote", "ratio", *(("unknown",) if verbal else ()))
+    return all(part.kind in kinds or part.has("absent") for part in parts)
 
 
 def forbidden(parts: Sequence[Chunk], operations: tuple[Operation, ...]) -> Wish:
     """The wish in a denied clause: no such operation, or nothing done to these parts."""
     changes = any(part.has("verb", "change", "keep") for part in parts)
     verbal = any(part.kind == "verb" for part in parts)
-    kept = kept_in(parts) if verbal and (changes or not operations) else frozenset()
+    named = verbal or all(map(is_thing, parts))
+    kept = kept_in(parts) if named and (changes or not operations) else frozenset()
     return Wish(kept if changes else kept - {WHOLE}, operations)
 
 
@@ -172,14 +280,28 @@ def no_background(parts: Sequence[Chunk]) -> bool:
 
 def absent(chunk: Chunk) -> bool:
     """What there is none of unless it is made: text, borders, distortion."""
-    return chunk.kind == "guard" or (
-        chunk.kind == "np"
-        and (
-            chunk.has("absent")
-            or chunk.has("noun", "text", "letters", "blur", "outline")
-            or chunk.has("look")
+    return (
+        chunk.kind == "guard"
+        or chunk.has("absent")
+        or (
+            chunk.kind == "np"
+            and (
+                (is_whole(chunk) and not _WHERE.isdisjoint(chunk.prep))
+                or chunk.has("noun", "on_it", "in_it")
+                or chunk.has("absent")
+                or chunk.has("noun", "text", "letters", "blur", "outline")
+                or chunk.has("look")
+            )
         )
     )
+
+
+def elsewhere(chunk: Chunk) -> bool:
+    """Not beside it, not the wall: where something is not to go, or what is not meant."""
+    where = {"beside", "on", "in", "in_on", "behind", "front", "above", "into", "at", "on_top"}
+    if is_thing(chunk) and not chunk.prep and chunk.determiner == "definite":
+        return plain(chunk)  # not the wall
+    return chunk.kind == "np" and not where.isdisjoint(chunk.prep) and is_subject(chunk)
 
 
 def listed(chunk: Chunk) -> bool:

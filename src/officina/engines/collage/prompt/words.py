@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from officina.engines.collage.prompt.shorthand import spelled_out, without_object
+
 _QUOTED = re.compile(
     "“([^“”]+)[”“]|„([^“”„]+)[“”]|”([^“”]+)”|«([^«»]+)»|»([^«»]+)«|「([^」]+)」|『([^』]+)』|‹([^‹›]+)›"
     r"|(?<!\d)\"([^\"]+)\"|(?<!\w)‘(.+?)’(?!\w)|(?<!\w)‚(.+?)[‘’](?!\w)|(?<!\w)'(.+?)'(?!\w)",
@@ -50,16 +52,17 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=16)
 def tokens(text: str, *, elided: bool = False) -> tuple[Token, ...]:
     """The words and marks of a text; `elided` splits "l'image" behind the apostrophe."""
-    text = text.replace("ʼ", "'")
+    text = without_object(text.replace("ʼ", "'"))
+    plain = spelled_out(text)
     found: list[Token] = []
     at = 0
     for quoted in _QUOTED.finditer(text):
-        found.extend(_plain(text, at, quoted.start(), elided))
+        found.extend(_plain(plain, at, quoted.start(), elided))
         inside = next(group for group in quoted.groups() if group is not None).strip()
         if inside:
             found.append(Token("", quoted.start(), quoted.end(), inside))
         at = quoted.end()
-    found.extend(_plain(text, at, len(text), elided))
+    found.extend(_plain(plain, at, len(text), elided))
     return tuple(_unhyphened(found))
 
 

@@ -1,0 +1,233 @@
+"""Talk: clauses that tell something and ask for nothing, like "I run a bakery" or "my scanner cut it off"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from officina.engines.collage.prompt.language import Lexeme
+from officina.engines.collage.things import thing
+
+_MOST_WORDS = 40
+_SUBJECT_WORDS = 7
+_ASKING = frozenset({"guard", "wanting", "wrong", "not"})
+"""What makes a statement a request, or may: a wish, something that is wrong, something denied."""
+_OF_SOMEBODY = frozenset({"part", "garment"})
+_GENERAL = frozenset({"noun", "attribute", "pronoun"})
+_TOLD = _GENERAL | {"fact"}
+_ORDERS = frozenset({"verb", "do"})
+_NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
+"""What a word that may be an order is more likely in a statement."""
+_SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
+"""What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
+_WISHED = frozenset({"colour", "look", "pose"})
+_MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
+_PASSABLE = ("season", "poses", "view", "local")
+"""Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
+_STRONG = ".!?;\n"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The statements of a prompt, found where they are looked for."""
+
+    lexemes: tuple[Lexeme, ...]
+    names: frozenset[int]
+    """Tokens with a capital that are no known words."""
+    past: frozenset[int]
+    """Tokens that are no known words and end like a past."""
+    present: frozenset[int]
+    """Tokens of verbs and unknown words that end like a present of somebody else's."""
+    participles: frozenset[int]
+    """Tokens that may be participles."""
+
+    def ends(self, token: int) -> list[int]:
+        """The tokens at which talk ends that begins with this one, the nearest first."""
+        at = self._places.get(token)
+        if at is None:
+            return []
+        begin = self._beginning(at)
+        for end in self._stops(begin):
+            if self._states(begin, end):
+                return list(self._onwards(end))
+        return []
+
+    def speaks(self, token: int) -> bool:
+        """Whether the speaker begins a statement here without a mark before it: "too dark I can't see"."""
+        at = self._places.get(token)
+        if not at or not self.lexemes[at].has("fact", "self"):
+            return False
+        if any(self.lexemes[at - 1].has(kind) for kind in ("relative", "prep", "det")):
+            return False
+        end = next(self._stops(at), at)
+        return not any(word.any_of(_MEANT) and not word.has("fact") for word in self.lexemes[at:end])
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
+
+    def _reasoned(self, begin: int) -> bool:
+        return begin > 0 and self.lexemes[begin - 1].has("reason")
+
+    def _beginning(self, at: int) -> int:
+        """Words that were left out as fillers belong to the clause as well."""
+        if self.lexemes[at].has("fact", "self"):
+            return at
+        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj")):
+            at -= 1
+        return at
+
+    def _stops(self, begin: int) -> Iterator[int]:
+        """Where a clause may end: at a mark, at a conjunction, before a question to the reader."""
+        for end in range(begin + 1, min(len(self.lexemes), begin + _MOST_WORDS) + 1):
+            if end == len(self.lexemes) or self._parts(end):
+                yield end
+                if end == len(self.lexemes) or self.lexemes[end].mark:
+                    return
+
+    def _parts(self, at: int) -> bool:
+        lexeme = self.lexemes[at]
+        return bool(lexeme.mark) or lexeme.has("conj") or lexeme.has("ask")
+
+    def _states(self, begin: int, end: int) -> bool:
+        """Whether these words are a statement, or a name beside thanks."""
+        words = self.lexemes[begin:end]
+        if self._is_courtesy(begin, words):
+            return True
+        if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
+            word.has("wish") for word in words
+        ):
+            return False
+        told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
+        verb = self._finite(told)
+        return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
+
+    def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "Hi Tom", "Cheers, your old friend Tom"."""
+        near = (*self.lexemes[max(begin - 3, 0) : begin], *words)
+        named = [word for word in words if word.start in self.names]
+        plain = all(
+            word in named
+            or any(word.has(kind) for kind in ("courtesy", "filler", "thing", "adjective", "det"))
+            for word in words
+        )
+        alone = all(word.has("courtesy") or word.has("filler") for word in words)
+        return alone or (plain and bool(named) and any(word.has("courtesy") for word in near))
+
+    def _finite(self, words: Sequence[Lexeme]) -> int:
+        """Behind how many words the predicate of a clause begins; 0 if there is none."""
+        if words and words[0].has("fact", "self"):
+            return 1
+        for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
+            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
+                return at if self._is_subject(words[:at]) else 0
+        return 0
+
+    def _tells(self, word: Lexeme, first: Lexeme) -> bool:
+        """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
+        return word.start in self.past or (word.start in self.present and first.has("det", "possessive"))
+
+    def _is_subject(self, words: Sequence[Lexeme]) -> bool:
+        first = words[0]
+        if first.has("det") or first.has("pronoun"):
+            return not any(word.has("conj") for word in words)
+        if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
+            return True
+        named = any(word.start in self.names for word in words)
+        return named and all(word.start in self.names or word.has("thing") for word in words)
+
+    def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
+        """Whether no word of a statement makes it a wish."""
+        verb = words[at] if at < len(words) else words[at - 1]
+        past = verb.has("fact", "past") or self._tells(verb, words[0])
+        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
+        mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
+        bodily = (
+            word
+            for word in words
+            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        )
+        alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
+        purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
+        blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
+        asking = [
+            word
+            for n, word in enumerate(words)
+            if word.any_of(_ASKING)
+            and not (n == 0 and mine)  # "è storta": of the picture
+            and not (alone and word.has("wanting"))
+            and not (blind and word.has("not") and not word.has("wanting"))
+        ]
+        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
+        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
+            return False
+        ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
+        ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
+        if not (past or alone) and any(
+            word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
+        ):
+            return False
+        if words[0].has("fact", "self"):
+            return True
+        if (
+            _of_somebody(words[:at], words[at:])
+            and (verb.has("be", "plain") or verb.has("fact", "having"))
+            and not past
+        ):
+            mine = words[0].has("det", "possessive") and len(words) > at + 1
+            idle = all(
+                word.has("degree") or (word.has("seems") and not word.has("look")) for word in words[at + 1 :]
+            )
+            return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
+        if reasoned or past:
+            return True
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
+
+    def _is_passable(self, word: Lexeme, past: bool) -> bool:
+        """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
+        wrong = word.has("wrong") or word.value("guard") in _PASSABLE
+        return past and wrong and not word.has("wanting") and not word.has("not")
+
+    def _onwards(self, end: int) -> Iterator[int]:
+        """The clause, and what goes on telling behind it: "… and forgot it", "…, at a market"."""
+        yield self._token(end)
+        while end < len(self.lexemes) and self.lexemes[end].mark not in tuple(_STRONG):
+            stop = next(self._stops(end), None)
+            told = self.lexemes[end + 1 : stop]
+            if stop is None or not (self._tells_on(told) or _is_apposed(told)):
+                return
+            end = stop
+            yield self._token(end)
+
+    def _tells_on(self, words: Sequence[Lexeme]) -> bool:
+        if not words or any(word.any_of(_ASKING | _OF_SOMEBODY | _MEANT) for word in words):
+            return False
+        first = words[0]
+        return first.start in self.past or any(first.has(kind) for kind in ("fact", "prep", "relative"))
+
+    def _token(self, end: int) -> int:
+        return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
+
+
+def _is_shown(word: Lexeme) -> bool:
+    return word.any_of(_SHOWN) or word.has("noun", "background", "text", "picture", "light", "colour", "all")
+
+
+def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
+    """A thing or a person that a picture may show, of which a wish may be told; "the sky is dull" is none."""
+    shown = [word for word in subject if word.has("thing") and not word.any_of(_GENERAL)]
+    around = all(thing(word.value("thing")).shape == "place" for word in shown)
+    if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
+        return False
+    return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
+def _is_apposed(words: Sequence[Lexeme]) -> bool:
+    """ "This is Rex, our dog": who somebody is."""
+    return (
+        len(words) > 1
+        and words[0].has("det", "possessive")
+        and words[-1].has("thing")
+        and all(word.has("adjective") for word in words[1:-1])
+    )
