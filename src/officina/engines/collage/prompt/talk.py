@@ -15,7 +15,7 @@ _ASKING = frozenset({"guard", "wanting", "wrong", "not"})
 """What makes a statement a request, or may: a wish, something that is wrong, something denied."""
 _OF_SOMEBODY = frozenset({"part", "garment"})
 _GENERAL = frozenset({"noun", "attribute", "pronoun"})
-_TOLD = _GENERAL | {"fact"}
+_TOLD = _GENERAL | {"fact", "det"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
@@ -101,6 +101,8 @@ class Talk:
         words = self.lexemes[begin:end]
         if self._is_courtesy(begin, words) or self._explains(begin, words):
             return True
+        if begin and self.lexemes[begin - 1].has("reason", "goal", "like"):
+            return False
         if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
             word.has("wish") for word in words
         ):
@@ -125,10 +127,14 @@ class Talk:
         why = self.lexemes[begin - 1]
         goal = not why.has("reason", "why")
         shown = [n for n, word in enumerate(words) if word.has("thing") and not word.any_of(_GENERAL)]
-        somebody = bool(shown) or any(word.has("pronoun", "person") for word in words)
+        somebody = bool(shown) or any(
+            word.has("pronoun", "person") or word.has("noun", "light") for word in words
+        )
+        around = goal and any(thing(words[n].value("thing")).shape == "place" for n in shown)
         seen = any(word.has("fact", "seeing") for word in words)
         return (
-            not any(map(_may_ask, words))
+            not around  # "take it away so that the sea is seen"
+            and not any(map(_may_ask, words))
             and (not goal or all(_is_known_of(words[:n]) for n in shown))
             and (seen or not (why.has("reason", "like") or (goal and somebody)))
         )
