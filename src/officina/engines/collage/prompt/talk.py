@@ -28,6 +28,7 @@ _PASSABLE = ("season", "poses", "view", "local")
 _ASKS_ANYHOW = _OF_SOMEBODY | {"guard", "wanting", "wish", "look", "colour", "layout", "axis", "turn"}
 _EXPLAINED = frozenset({"fact", "filler", "degree"})
 _MADE = ("text", "letters", "background", "sticker", "outline", "duotone", "gradient", "blur", "copies")
+_SPOKEN_OF = frozenset({"attribute", "colour", "look"})
 _PARTING = frozenset({"conj", "reason"})
 _STRONG = ".!?;\n"
 
@@ -134,7 +135,7 @@ class Talk:
         seen = any(word.has("fact", "seeing") for word in words)
         return (
             not around  # "take it away so that the sea is seen"
-            and not any(map(_may_ask, words))
+            and not any(_may_ask(word) for word in words if goal or not word.has("seems"))
             and (not goal or all(_is_known_of(words[:n]) for n in shown))
             and (seen or not (why.has("reason", "like") or (goal and somebody)))
         )
@@ -168,7 +169,9 @@ class Talk:
         first = words[0]
         if first.has("det") or first.has("pronoun"):
             return not any(word.has("conj") for word in words)
-        if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
+        if len(words) == 1 and (
+            first.any_of(_SPOKEN_OF) or first.has("noun", "aspect", "light", "picture")
+        ):  # "yellow is sold out"
             return True
         named = any(word.start in self.names for word in words)
         return named and all(word.start in self.names or word.has("thing") for word in words)
