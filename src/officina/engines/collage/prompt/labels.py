@@ -55,7 +55,11 @@ def is_reason(lexemes: Sequence[Lexeme], at: int) -> bool:
     if not lexemes[at].has("reason") or lexemes[at].has("prep") or at + 1 >= len(lexemes):
         return False
     after = lexemes[at + 1]
-    return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or not after.known
+    return (
+        lexemes[at].has("reason", "goal", "like")
+        or any(after.has(kind) for kind in ("det", "pronoun", "fact"))
+        or not after.known
+    )
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:

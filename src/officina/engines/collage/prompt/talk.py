@@ -15,7 +15,7 @@ _ASKING = frozenset({"guard", "wanting", "wrong", "not"})
 """What makes a statement a request, or may: a wish, something that is wrong, something denied."""
 _OF_SOMEBODY = frozenset({"part", "garment"})
 _GENERAL = frozenset({"noun", "attribute", "pronoun"})
-_TOLD = _GENERAL | {"fact"}
+_TOLD = _GENERAL | {"fact", "det"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
@@ -25,6 +25,11 @@ _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
+_ASKS_ANYHOW = _OF_SOMEBODY | {"guard", "wanting", "wish", "look", "colour", "layout", "axis", "turn"}
+_EXPLAINED = frozenset({"fact", "filler", "degree"})
+_MADE = ("text", "letters", "background", "sticker", "outline", "duotone", "gradient", "blur", "copies")
+_SPOKEN_OF = frozenset({"attribute", "colour", "look"})
+_PARTING = frozenset({"conj", "reason"})
 _STRONG = ".!?;\n"
 
 
@@ -56,6 +61,8 @@ class Talk:
     def speaks(self, token: int) -> bool:
         """Whether the speaker begins a statement here without a mark before it: "too dark I can't see"."""
         at = self._places.get(token)
+        if at and self._is_explained(at):
+            return True
         if not at or not self.lexemes[at].has("fact", "self"):
             return False
         if any(self.lexemes[at - 1].has(kind) for kind in ("relative", "prep", "det")):
@@ -68,13 +75,13 @@ class Talk:
         return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
 
     def _reasoned(self, begin: int) -> bool:
-        return begin > 0 and self.lexemes[begin - 1].has("reason")
+        return begin > 0 and self.lexemes[begin - 1].has("reason", "why")
 
     def _beginning(self, at: int) -> int:
         """Words that were left out as fillers belong to the clause as well."""
         if self.lexemes[at].has("fact", "self"):
             return at
-        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj")):
+        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].any_of(_PARTING)):
             at -= 1
         return at
 
@@ -93,8 +100,10 @@ class Talk:
     def _states(self, begin: int, end: int) -> bool:
         """Whether these words are a statement, or a name beside thanks."""
         words = self.lexemes[begin:end]
-        if self._is_courtesy(begin, words):
+        if self._is_courtesy(begin, words) or self._explains(begin, words):
             return True
+        if begin and self.lexemes[begin - 1].has("reason", "goal", "like"):
+            return False
         if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
             word.has("wish") for word in words
         ):
@@ -102,6 +111,34 @@ class Talk:
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
         verb = self._finite(told)
         return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
+
+    def _is_explained(self, at: int) -> bool:
+        """Whether a clause begins here of which the word before says that it tells why, or what for."""
+        before = self.lexemes[at - 1] if at else None
+        return before is not None and before.has("reason", "why", "goal", "like")
+
+    def _explains(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "So that it looks real", "as if it had always been there": nothing is asked for.
+
+        What is shown must be known to be only seen: "so that the van stands out", not "so the man waves".
+        """
+        loose = begin > 0 and (begin < 2 or bool(self.lexemes[begin - 2].mark))
+        if not words or not (self._is_explained(begin) or (loose and self.lexemes[begin - 1].has("reason"))):
+            return False
+        why = self.lexemes[begin - 1]
+        goal = not why.has("reason", "why")
+        shown = [n for n, word in enumerate(words) if word.has("thing") and not word.any_of(_GENERAL)]
+        somebody = bool(shown) or any(
+            word.has("pronoun", "person") or word.has("noun", "light") for word in words
+        )
+        around = goal and any(thing(words[n].value("thing")).shape == "place" for n in shown)
+        seen = any(word.has("fact", "seeing") for word in words)
+        return (
+            not around  # "take it away so that the sea is seen"
+            and not any(_may_ask(word) for word in words if goal or not word.has("seems"))
+            and (not goal or all(_is_known_of(words[:n]) for n in shown))
+            and (seen or not (why.has("reason", "like") or (goal and somebody)))
+        )
 
     def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """ "Hi Tom", "Cheers, your old friend Tom"."""
@@ -132,7 +169,9 @@ class Talk:
         first = words[0]
         if first.has("det") or first.has("pronoun"):
             return not any(word.has("conj") for word in words)
-        if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
+        if len(words) == 1 and (
+            first.any_of(_SPOKEN_OF) or first.has("noun", "aspect", "light", "picture")
+        ):  # "yellow is sold out"
             return True
         named = any(word.start in self.names for word in words)
         return named and all(word.start in self.names or word.has("thing") for word in words)
@@ -221,6 +260,21 @@ def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     if shown and around and not any(word.has("thing") or word.has("pose") for word in rest):
         return False
     return bool(shown) or any(word.has("pronoun", "person") for word in subject)
+
+
+def _may_ask(word: Lexeme) -> bool:
+    """Whether a word makes a reason a wish as well: "so the sky is blue"."""
+    if word.quoted is not None or word.hex or word.has("noun", *_MADE):
+        return True
+    if word.any_of(_EXPLAINED):
+        return word.any_of(_OF_SOMEBODY | {"guard", "wish"})
+    return word.any_of(_ASKS_ANYHOW) or (word.any_of(_ORDERS) and not word.any_of(_NO_ORDER))
+
+
+def _is_known_of(before: Sequence[Lexeme]) -> bool:
+    """Whether a thing is one that is there, by the words before it: "the van", not "a van"."""
+    told = [word for word in before if not word.has("adjective") or word.has("det")]
+    return bool(told) and told[-1].has("det", "definite", "possessive")
 
 
 def _is_apposed(words: Sequence[Lexeme]) -> bool:
