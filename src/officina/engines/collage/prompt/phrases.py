@@ -9,7 +9,7 @@ from officina.engines.collage.prompt.growing import ADJECTIVES, Growing
 from officina.engines.collage.prompt.language import Language, Lexeme
 
 NOUNS = frozenset(
-    {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun"}
+    {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun", "novel"}
 )
 _APART = frozenset({"axis", "turn", "place", "layout"})
 """Words that describe nothing from behind: "flip the photo horizontally"."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.plan import Compose, Crop, Enhance, Operation, RemoveBackground, ReplaceBackground
 from officina.engines.collage.prompt import (
     arranging,
     backgrounds,
@@ -115,12 +115,25 @@ class Pieces:
         if after != "boundary" and not self.talk.speaks(start):
             return
         self.steps += 1
+        yield from self._complaint(at)
         for token in self.talk.ends(start):
             end = next(
                 (n for n in range(at, len(self.chunks)) if self.chunks[n].start >= token), len(self.chunks)
             )
             if end > at and self.chunks[end - 1].end <= token:
                 yield Piece(at, end, passed_over=True, talk=True)
+
+    def _complaint(self, at: int) -> Iterator[Piece]:
+        """ "The noise is awful at ISO 6400": that asks for less of it."""
+        noise, be, wrong = (*self.chunks[at : at + 3], None, None, None)[:3]
+        if noise is None or be is None or wrong is None or be.kind != "be" or not wrong.has("wrong"):
+            return
+        end = at + 3
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            end += 1
+        plain = noise.has("attribute", "noise") and not noise.prep and not noise.of
+        if plain and not any(c.kind in ("guard", "verb", "not") for c in self.chunks[at:end]):
+            yield Piece(at, end, (Enhance("denoise"),), talk=True)
 
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
@@ -279,6 +292,10 @@ class Pieces:
     def _header(self, at: int) -> Iterator[Piece]:
         """ "Product shot:", "Phone wallpaper (9:16)": what the picture is to be used as."""
         end = at
+        if _counts_pictures(self.chunks[at]) and self.chunks[at + 1 : at + 2]:
+            if self.chunks[at + 1].kind == "mark" and self.chunks[at + 1].lexeme.mark in ",:-–—":
+                yield Piece(at, at + 1, passed_over=True, talk=True)
+            return
         while end < len(self.chunks) and not self.chunks[end].boundary:
             if not _heads(self.chunks[end]):
                 return
@@ -304,6 +321,9 @@ _SAYING = frozenset(
 )
 
 
+_TOLD = frozenset({"look", "colour", "part", "garment", "guard", "layout"})
+
+
 def _heads(chunk: Chunk) -> bool:
     """A part of a title that asks for nothing."""
     if chunk.kind not in ("np", "unknown") or chunk.of is not None or chunk.picture or chunk.prep:
@@ -313,6 +333,15 @@ def _heads(chunk: Chunk) -> bool:
     return not any(part.any_of(_SAYING) for part in (chunk.lexeme, *parts)) and not chunk.has(
         "noun", "background", "text", "sticker", "outline", "gradient", "duotone", "copies", "letters", "blur"
     )
+
+
+def _counts_pictures(chunk: Chunk) -> bool:
+    """ "Four photos of the same car, …": what there is."""
+    if chunk.kind != "np" or not chunk.has("noun", "picture") or chunk.prep or (chunk.count or 0) < 2:
+        return False
+    of = chunk.of
+    told = of is None or not any(part.any_of(_TOLD) for part in (of.lexeme, *of.described))
+    return told and all(part.has("adjective") for part in chunk.described)
 
 
 def _lists(chunk: Chunk) -> bool:
@@ -330,7 +359,10 @@ def _ignored(run: Sequence[Chunk], meanings: Sequence[Meaning]) -> Iterator[Lexe
     """Describing words that changed nothing."""
     if all(isinstance(meaning, Wish) for meaning in meanings):
         return
+    placed = any(isinstance(meaning, Compose) for meaning in meanings)
     for chunk in run:
+        if placed and chunk.has("size") and not chunk.has("thing"):
+            yield chunk.lexeme  # "the balloon over the valley, small"
         for inner in _nested(chunk):
             parts = sorted((*inner.described, *inner.unknown), key=lambda part: part.start)
             yield from (p for p in parts if _is_ignored(p, inner, meanings))

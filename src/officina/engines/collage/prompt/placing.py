@@ -25,7 +25,7 @@ from officina.engines.collage.prompt.looks import looks_of, operation_of
 from officina.engines.collage.things import Thing, thing
 
 _PLACING = ("put", "show", "make", "add", "let", "move", "")
-_RELATIONS: dict[str, Relation] = {
+RELATIONS: dict[str, Relation] = {
     "on": "on",
     "on_top": "on",
     "in": "in",
@@ -38,6 +38,12 @@ _RELATIONS: dict[str, Relation] = {
     "against": "in",
     "left_of": "beside",
     "right_of": "beside",
+}
+_CORNERS: dict[str, Side] = {
+    "top_left": "left",
+    "top_right": "right",
+    "bottom_left": "left",
+    "bottom_right": "right",
 }
 _SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
 _BEARS = ("seat", "surface")
@@ -57,6 +63,7 @@ _USUAL = frozenset(
         "forest",
         "house",
         "scene",
+        "ground",
     }
 )
 """Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
@@ -74,6 +81,8 @@ class _Cast:
     target: Chunk | None = None
     relation: Relation | None = None
     side: Side | None = None
+    row: str = ""
+    """Which corner was named: "top" or "bottom"."""
 
 
 def compose(clause: Clause) -> list[Operation] | None:
@@ -83,7 +92,7 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
-    if looks is None or (clause.does("generate") and clause.left[:1] == [first] and not _pictured(clause)):
+    if looks is None or (clause.left[:1] == [first] and _invents(clause)):
         return None
     cast = _Cast()
     clause.left = [with_novel_thing(chunk) for chunk in clause.left]
@@ -93,6 +102,7 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
+    clause.take(_is_small)
     if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
         cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
@@ -125,6 +135,20 @@ def _in_order(chunk: Chunk) -> bool:
         and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
         and all(map(is_idle, chunk.described))
     )
+
+
+def _invents(clause: Clause) -> bool:
+    """ "Generate the wolf beside the cabin", "add some birds to the sky": there is none in any picture."""
+    if _pictured(clause):
+        return False
+    made = clause.does("generate") or (clause.does("add", "show") and not clause.does("put"))
+    sure = clause.does("generate")
+    return made and (sure or any(map(_is_new, clause.left)))
+
+
+def _is_new(chunk: Chunk) -> bool:
+    """A wolf, some birds: nobody has spoken of them."""
+    return is_thing(chunk) and not chunk.prep and chunk.determiner == "indefinite" and chunk.of is None
 
 
 def _pictured(clause: Clause) -> bool:
@@ -163,6 +187,16 @@ def _take_side(clause: Clause, cast: _Cast) -> None:
     found = clause.take(lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and _sided(c))
     if found:
         cast.side = _SIDES[found.value("place")]
+        return
+    corner = clause.take(lambda c: c.kind == "np" and c.has("place", *_CORNERS) and _sided(c))
+    if corner:
+        cast.side = _CORNERS[corner.value("place")]
+        cast.row = corner.value("place").partition("_")[0]
+
+
+def _is_small(chunk: Chunk) -> bool:
+    """ "Small", "fairly tiny": as big as is plausible there, anyway."""
+    return chunk.kind == "np" and chunk.has("size", "small") and not chunk.prep and not chunk.described
 
 
 def _sided(chunk: Chunk) -> bool:
@@ -182,8 +216,8 @@ def _relation(chunk: Chunk) -> Relation | None:
         if word == "in_on":
             shape = thing(chunk.value("thing")).shape
             return "on" if shape in _BEARS else "in"
-        if word in _RELATIONS:
-            return _RELATIONS[word]
+        if word in RELATIONS:
+            return RELATIONS[word]
     return None
 
 
@@ -263,6 +297,8 @@ def _take_subjects(clause: Clause, cast: _Cast) -> None:
 def _take_around(clause: Clause, cast: _Cast) -> None:
     """In a boat on a lake, on a bench in the park: what is around it tells nothing new."""
     target = thing(cast.target.value("thing")) if cast.target else None
+    if target is not None and target.shape == "place" and cast.relation in ("on", "in"):
+        clause.take(lambda c: "front" in c.prep and is_place(c) and plain(c) and picture_of(c) is None)
     if target is None or target.shape == "place" or not target.name:
         return
     where = {"on", "in", "in_on", "at"}
@@ -288,9 +324,11 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
         or not _enumerated(cast.subjects)
     ):
         return False
+    if (cast.row == "top") is not (cast.relation == "above") and cast.row:
+        return False  # what stands on something is not high up in the picture
     target = cast.target
     if target is None:
-        return True
+        return not cast.row
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
     worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
     if alive and ((worn and cast.relation not in _APART) or cast.relation in ("in", "into")):

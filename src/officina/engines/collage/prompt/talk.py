@@ -15,6 +15,7 @@ _ASKING = frozenset({"guard", "wanting", "wrong", "not"})
 """What makes a statement a request, or may: a wish, something that is wrong, something denied."""
 _OF_SOMEBODY = frozenset({"part", "garment"})
 _GENERAL = frozenset({"noun", "attribute", "pronoun"})
+_FACT = frozenset({"fact"})
 _TOLD = _GENERAL | {"fact"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
@@ -23,6 +24,8 @@ _SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
 _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
+_SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do"})
+"""What "whatever you like" does not tell of."""
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
 _STRONG = ".!?;\n"
@@ -100,8 +103,9 @@ class Talk:
         ):
             return False
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
-        verb = self._finite(told)
-        return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
+        reasoned = self._reasoned(begin)
+        verb = self._finite(told, reasoned)
+        return verb > 0 and self._asks_nothing(told, verb, reasoned)
 
     def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """ "Hi Tom", "Cheers, your old friend Tom"."""
@@ -115,14 +119,19 @@ class Talk:
         alone = all(word.has("courtesy") or word.has("filler") for word in words)
         return alone or (plain and bool(named) and any(word.has("courtesy") for word in near))
 
-    def _finite(self, words: Sequence[Lexeme]) -> int:
+    def _finite(self, words: Sequence[Lexeme], reasoned: bool) -> int:
         """Behind how many words the predicate of a clause begins; 0 if there is none."""
-        if words and words[0].has("fact", "self"):
+        if words and words[0].any_of(_FACT) and words[0].has("fact", "self", "free"):
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
-            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
-                return at if self._is_subject(words[:at]) else 0
+            if at and (self._is_finite(word, words[0]) or (reasoned and _ends_subject(word))):
+                if word.has("place") and (words[at - 1].has("det") or words[at - 1].has("prep")):
+                    continue  # "the old one on the left"
+                return at if self._is_subject(words[:at]) or _is_general(words[:at], word) else 0
         return 0
+
+    def _is_finite(self, word: Lexeme, first: Lexeme) -> bool:
+        return word.has("be", "plain") or word.has("fact") or self._tells(word, first)
 
     def _tells(self, word: Lexeme, first: Lexeme) -> bool:
         """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
@@ -132,6 +141,8 @@ class Talk:
         first = words[0]
         if first.has("det") or first.has("pronoun"):
             return not any(word.has("conj") for word in words)
+        if all(word.has("colour") or word.has("possessive") for word in words):
+            return True  # "yellow's sold out"
         if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
             return True
         named = any(word.start in self.names for word in words)
@@ -141,7 +152,11 @@ class Talk:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
-        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
+        perfect = verb.has("fact", "having") and any(word.has("fact", "past") for word in words[at + 1 : at + 3])
+        past = past or perfect or (verb.has("fact", "having") and words[-1].start in self.participles)
+        unseen = reasoned and not any(map(_is_shown, words))  # "so it doesn't look like mush"
+        if reasoned and not (past or words[0].has("fact", "self")) and any(map(_brings, words, words[1:])):
+            return False
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
             word
@@ -149,6 +164,8 @@ class Talk:
             if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
         )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
+        if words[0].has("fact", "free"):
+            return not any(word.any_of(_SAID) for word in words[1:]) and not any(bodily)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
         blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
@@ -157,13 +174,13 @@ class Talk:
             if word.any_of(_ASKING)
             and not (n == 0 and mine)  # "è storta": of the picture
             and not (alone and word.has("wanting"))
-            and not (blind and word.has("not") and not word.has("wanting"))
+            and not ((blind or unseen or perfect) and word.has("not") and not word.has("wanting"))
         ]
         lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
         if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
-        ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
+        ordering = words[at + 2 :] if verb.has("fact", "able") or verb.has("not") else ordering
         if not (past or alone) and any(
             word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
         ):
@@ -182,7 +199,8 @@ class Talk:
             return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
         if reasoned or past:
             return True
-        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
+        told = words[at:] if _is_general(words[:at], verb) else words
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in told)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
@@ -231,3 +249,18 @@ def _is_apposed(words: Sequence[Lexeme]) -> bool:
         and words[-1].has("thing")
         and all(word.has("adjective") for word in words[1:-1])
     )
+
+
+def _ends_subject(word: Lexeme) -> bool:
+    """What a predicate begins with that is told as a reason: "it doesn't fit", "they look like twins"."""
+    return word.has("not") or word.has("prep", "like")
+
+
+def _is_general(subject: Sequence[Lexeme], verb: Lexeme) -> bool:
+    """ "Twilight shots sell": what is told of all pictures of a kind asks nothing of this one."""
+    return verb.has("fact", "present") and len(subject) > 1 and subject[-1].has("noun", "picture")
+
+
+def _brings(word: Lexeme, after: Lexeme) -> bool:
+    """ "So there is a moon": a thing that nobody spoke of before."""
+    return word.has("det", "indefinite") and (after.has("thing") or after.any_of(_WISHED))
