@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ _TELLING = frozenset({"reason", "label", "prep", "fact"})
 """Words that may be more than what they mean."""
 _LOOSE = frozenset({"degree", "relative", "conj", "filler"})
 """What a word for a reason may be as well: "so dark"."""
-_BEARING = frozenset({"verb", "be", "do"})
+_BEARING = frozenset({"verb", "be", "do", "pronoun"})
 _SAID_OF_TEXT = ("colour", "format")
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
@@ -36,7 +37,7 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
         bracket = _bracket(lexemes, at)
         if lexeme.mark == ARROW:
             yield from _arrow(lexeme)
-        elif lexeme.mark == "|":
+        elif lexeme.mark == "|" or _separates(lexemes, at):
             yield replace(lexeme, mark=",")
         elif (lexeme.mark in ("=", ":") or lexeme.has("fact", "having")) and _names_picture(lexemes, at):
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
@@ -62,9 +63,23 @@ def is_reason(lexemes: Sequence[Lexeme], at: int) -> bool:
     if not word.has("reason") or at + 1 >= len(lexemes):
         return False
     after = lexemes[at + 1]
+    if word.has("prep", "as"):
+        told = after.has("pronoun") and at + 2 < len(lexemes) and lexemes[at + 2].has("fact")
+        return told or after.has("fact", "self")  # "as we changed our minds"
     if word.has("prep"):
         return word.has("prep", "like") and _is_clause(lexemes, at + 1)
-    return (not word.any_of(_LOOSE) and not after.mark) or any(after.has(kind) for kind in ("det", "pronoun", "fact")) or not after.known
+    return (
+        (not word.any_of(_LOOSE) and not after.mark)
+        or any(after.has(kind) for kind in ("det", "pronoun", "fact"))
+        or not after.known
+    )
+
+
+def _separates(lexemes: Sequence[Lexeme], at: int) -> bool:
+    """ "title: 'Fair'; colour: red": what goes on about a text."""
+    if lexemes[at].mark not in (";", "\n") or not any(each.quoted for each in lexemes):
+        return False
+    return at + 1 < len(lexemes) and _label(lexemes, at + 1) > at + 1
 
 
 def _is_clause(lexemes: Sequence[Lexeme], at: int) -> bool:
@@ -73,8 +88,12 @@ def _is_clause(lexemes: Sequence[Lexeme], at: int) -> bool:
     if before.any_of(_BEARING) or at + 1 >= len(lexemes):
         return False
     subject, verb = lexemes[at], lexemes[at + 1]
-    there = subject.has("fact", "present")
-    return there or (subject.has("pronoun") and (verb.has("fact") or verb.has("pose") or not verb.known))
+    if subject.has("fact", "present"):  # "like there is no tomorrow"
+        return True
+    if subject.has("pronoun"):
+        return verb.has("fact") or verb.has("pose") or not verb.known
+    ahead = itertools.takewhile(lambda word: not word.mark, lexemes[at + 1 : at + 4])
+    return subject.has("det") and any(word.has("fact") for word in ahead)
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:

@@ -30,8 +30,8 @@ from officina.engines.collage.prompt.clause import (
 from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
-from officina.engines.collage.prompt.placing import RELATIONS
 from officina.engines.collage.prompt.talk import Talk
+from officina.engines.collage.prompt.whereabouts import RELATIONS
 from officina.engines.collage.prompt.words import Token
 from officina.engines.collage.things import thing
 
@@ -117,7 +117,7 @@ class Reading:
             named = before is not None and before.has("thing") and self._capital(each.start)
             if named and before and not each.known and self._may_be_called(before, nouns):
                 yield Lexeme({"manner": ("x",)}, each.start, each.end)
-            elif not nouns and not each.known and self._is_placed(each, before):
+            elif not nouns and not each.known and self._is_placed(each):
                 yield Lexeme({"novel": ("x",)}, each.start, each.end)
             else:
                 yield each
@@ -129,12 +129,24 @@ class Reading:
             return thing(before.value("thing")).alive and self._capital(before.start)
         return not self._capital(before.start)
 
-    def _is_placed(self, name: Lexeme, before: Lexeme | None) -> bool:
+    def _is_placed(self, name: Lexeme) -> bool:
         """ "Max next to the sofa", "put Max on it": a name where someone is placed, whoever that is."""
-        after = next((each for each in self.lexemes if each.start == name.end), None)
+        if not self._capital(name.start):
+            return False
+        first = last = self.lexemes.index(name)
+        while first > 1 and self._joins_names(first - 1):
+            first -= 2
+        while last + 2 < len(self.lexemes) and self._joins_names(last + 1):
+            last += 2
+        before = self.lexemes[first - 1] if first else None
         begins = before is None or before.mark in tuple(",;:.!?\n…") or before.has("verb", "put", "move")
-        where = after is not None and after.has("prep", *RELATIONS)
-        return begins and where and self._capital(name.start)
+        return begins and last + 1 < len(self.lexemes) and self.lexemes[last + 1].has("prep", *RELATIONS)
+
+    def _joins_names(self, at: int) -> bool:
+        """ "Bella and Max"."""
+        joint, names = self.lexemes[at], (self.lexemes[at - 1], self.lexemes[at + 1])
+        joins = joint.has("conj", "and") or joint.mark == ","
+        return joins and all(not each.known and self._capital(each.start) for each in names)
 
     def _capital(self, token: int) -> bool:
         return self.prompt[self.tokens[token].start].isupper()

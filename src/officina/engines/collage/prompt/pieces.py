@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Crop, Enhance, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.plan import (
+    Compose,
+    Crop,
+    Enhance,
+    Operation,
+    RemoveBackground,
+    ReplaceBackground,
+)
 from officina.engines.collage.prompt import (
     arranging,
     backgrounds,
@@ -21,6 +28,7 @@ from officina.engines.collage.prompt import (
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.forms import Traits
+from officina.engines.collage.prompt.headings import counts_pictures, heads, nested, says
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.talk import Talk
 
@@ -42,7 +50,7 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.duotone: True,
     looks.look: True,
     lettering.text: True,
-    shapes.crop: False,
+    shapes.crop: True,
     shapes.zoom: False,
     shapes.flip: False,
     shapes.rotate: False,
@@ -100,6 +108,9 @@ class Pieces:
             return
         if chunk.kind == "context" and after == "boundary":
             yield from self._context(at)
+        caused = at > 0 and self.chunks[at - 1].kind == "mark" and self.talk.explained(chunk.start)
+        if caused:
+            yield from self._talked(at, after)
         yield from self._denied(at)
         for end in range(self._furthest(at), at, -1):
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
@@ -107,7 +118,8 @@ class Pieces:
         yield from self._purpose(at)
         if after == "boundary":
             yield from self._header(at)
-        yield from self._talked(at, after)
+        if not caused:
+            yield from self._talked(at, after)
 
     def _talked(self, at: int, after: After) -> Iterator[Piece]:
         """ "I run a bakery": a statement that asks for nothing."""
@@ -145,7 +157,8 @@ class Pieces:
         while end < min(len(self.chunks), at + _LONGEST_RUN):
             chunk = self.chunks[end]
             verbs += chunk.kind == "verb"
-            if chunk.strong_mark or chunk.kind in stops or verbs > 1:
+            reasoned = chunk.kind == "mark" and chunk.has("reason")
+            if chunk.strong_mark or reasoned or chunk.kind in stops or verbs > 1:
                 return end
             end += 1
         return end
@@ -292,12 +305,11 @@ class Pieces:
     def _header(self, at: int) -> Iterator[Piece]:
         """ "Product shot:", "Phone wallpaper (9:16)": what the picture is to be used as."""
         end = at
-        if _counts_pictures(self.chunks[at]) and self.chunks[at + 1 : at + 2]:
-            if self.chunks[at + 1].kind == "mark" and self.chunks[at + 1].lexeme.mark in ",:-–—":
-                yield Piece(at, at + 1, passed_over=True, talk=True)
+        if counts_pictures(self.chunks[at]):
+            yield from self._inventory(at)
             return
         while end < len(self.chunks) and not self.chunks[end].boundary:
-            if not _heads(self.chunks[end]):
+            if not heads(self.chunks[end]):
                 return
             end += 1
         if end + 1 >= len(self.chunks) or self.chunks[end].kind != "mark":
@@ -307,6 +319,16 @@ class Pieces:
         if titled or (picture and at + 1 == end):
             yield Piece(at, end, passed_over=True, talk=True)
 
+    def _inventory(self, at: int) -> Iterator[Piece]:
+        """ "Four photos of the same car, …": what there is, told before what is wanted."""
+        end = at + 1
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            if self.chunks[end].kind not in ("np", "unknown") or any(map(says, nested(self.chunks[end]))):
+                return
+            end += 1
+        if end + 1 < len(self.chunks) and self.chunks[end].kind == "mark":
+            yield Piece(at, end, passed_over=True, talk=True)
+
 
 _AIMS = ("season", "style", "view", "local")
 
@@ -314,34 +336,6 @@ _AIMS = ("season", "style", "view", "local")
 def _aims(chunk: Chunk) -> bool:
     """What something may be for: things, names, and the summer of a summer sale."""
     return chunk.kind in ("np", "unknown") or (chunk.kind == "guard" and chunk.value("guard") in _AIMS)
-
-
-_SAYING = frozenset(
-    {"look", "colour", "part", "garment", "thing", "layout", "axis", "attribute", "guard", "place", "pronoun"}
-)
-
-
-_TOLD = frozenset({"look", "colour", "part", "garment", "guard", "layout"})
-
-
-def _heads(chunk: Chunk) -> bool:
-    """A part of a title that asks for nothing."""
-    if chunk.kind not in ("np", "unknown") or chunk.of is not None or chunk.picture or chunk.prep:
-        return False
-    picture = chunk.has("noun", "picture")  # "phone wallpaper" is one for a phone
-    parts = [part for part in chunk.described if not (picture and part.has("thing"))]
-    return not any(part.any_of(_SAYING) for part in (chunk.lexeme, *parts)) and not chunk.has(
-        "noun", "background", "text", "sticker", "outline", "gradient", "duotone", "copies", "letters", "blur"
-    )
-
-
-def _counts_pictures(chunk: Chunk) -> bool:
-    """ "Four photos of the same car, …": what there is."""
-    if chunk.kind != "np" or not chunk.has("noun", "picture") or chunk.prep or (chunk.count or 0) < 2:
-        return False
-    of = chunk.of
-    told = of is None or not any(part.any_of(_TOLD) for part in (of.lexeme, *of.described))
-    return told and all(part.has("adjective") for part in chunk.described)
 
 
 def _lists(chunk: Chunk) -> bool:
@@ -363,15 +357,9 @@ def _ignored(run: Sequence[Chunk], meanings: Sequence[Meaning]) -> Iterator[Lexe
     for chunk in run:
         if placed and chunk.has("size") and not chunk.has("thing"):
             yield chunk.lexeme  # "the balloon over the valley, small"
-        for inner in _nested(chunk):
+        for inner in nested(chunk):
             parts = sorted((*inner.described, *inner.unknown), key=lambda part: part.start)
             yield from (p for p in parts if _is_ignored(p, inner, meanings))
-
-
-def _nested(chunk: Chunk) -> Iterator[Chunk]:
-    yield chunk
-    if chunk.of is not None:
-        yield from _nested(chunk.of)
 
 
 def _is_ignored(part: Lexeme, chunk: Chunk, meanings: Sequence[Meaning]) -> bool:

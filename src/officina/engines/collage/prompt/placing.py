@@ -22,55 +22,23 @@ from officina.engines.collage.prompt.clause import (
     with_novel_thing,
 )
 from officina.engines.collage.prompt.looks import looks_of, operation_of
-from officina.engines.collage.things import Thing, thing
+from officina.engines.collage.prompt.whereabouts import (
+    APART,
+    BEARS,
+    CORNERS,
+    RELATIONS,
+    SCENERY,
+    SIDES,
+    WORN,
+    flies,
+    in_order,
+    is_around,
+    is_small,
+    names_a_side,
+)
+from officina.engines.collage.things import thing
 
 _PLACING = ("put", "show", "make", "add", "let", "move", "")
-RELATIONS: dict[str, Relation] = {
-    "on": "on",
-    "on_top": "on",
-    "in": "in",
-    "at": "in",
-    "into": "into",
-    "beside": "beside",
-    "front": "front",
-    "behind": "behind",
-    "above": "above",
-    "against": "in",
-    "left_of": "beside",
-    "right_of": "beside",
-}
-_CORNERS: dict[str, Side] = {
-    "top_left": "left",
-    "top_right": "right",
-    "bottom_left": "left",
-    "bottom_right": "right",
-}
-_SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
-_BEARS = ("seat", "surface")
-_APART = ("beside", "front", "behind")
-_USUAL = frozenset(
-    {
-        "park",
-        "garden",
-        "room",
-        "kitchen",
-        "office",
-        "street",
-        "city",
-        "village",
-        "square",
-        "beach",
-        "forest",
-        "house",
-        "scene",
-        "ground",
-    }
-)
-"""Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
-_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
-_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
-WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
-"""What would have to be put on somebody."""
 
 
 @dataclass
@@ -83,6 +51,11 @@ class _Cast:
     side: Side | None = None
     row: str = ""
     """Which corner was named: "top" or "bottom"."""
+
+    @property
+    def at_height(self) -> bool:
+        """Whether the corner is one where the subject can be: what stands on something is not high up."""
+        return not self.row or (self.target is not None and (self.row == "top") is (self.relation == "above"))
 
 
 def compose(clause: Clause) -> list[Operation] | None:
@@ -102,11 +75,11 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
-    clause.take(_is_small)
-    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+    clause.take(is_small)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and flies(cast.subjects, cast.target):
         cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
-        clause.take(_in_order)
+        clause.take(in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
         return None
     if cast.relation == "beside" and all(
@@ -116,25 +89,10 @@ def compose(clause: Clause) -> list[Operation] | None:
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
 
 
-def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
-    """Whether they fly: the moon over anything, a bird over a place."""
-    kinds = [chunk.value("thing") for chunk in subjects]
-    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
-
-
 def _tells_first(clause: Clause) -> bool:
     """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
     kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
     return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
-
-
-def _in_order(chunk: Chunk) -> bool:
-    """From left to right, in that order: as subjects are placed anyway."""
-    return (
-        chunk.kind == "np"
-        and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
-        and all(map(is_idle, chunk.described))
-    )
 
 
 def _invents(clause: Clause) -> bool:
@@ -184,30 +142,16 @@ def _unpacked(clause: Clause) -> list[str] | None:
 
 def _take_side(clause: Clause, cast: _Cast) -> None:
     """On the left; in the middle of the picture."""
-    found = clause.take(lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and _sided(c))
-    if found:
-        cast.side = _SIDES[found.value("place")]
-        return
-    corner = clause.take(lambda c: c.kind == "np" and c.has("place", *_CORNERS) and _sided(c))
-    if corner:
-        cast.side = _CORNERS[corner.value("place")]
-        cast.row = corner.value("place").partition("_")[0]
-
-
-def _is_small(chunk: Chunk) -> bool:
-    """ "Small", "fairly tiny": as big as is plausible there, anyway."""
-    return chunk.kind == "np" and chunk.has("size", "small") and not chunk.prep and not chunk.described
-
-
-def _sided(chunk: Chunk) -> bool:
-    inner = chunk.of
-    whole = (
-        inner is None
-        or inner.has("noun", "picture")
-        or inner.has("pronoun", "it")
-        or inner.has("thing", "scene")
+    found = clause.take(
+        lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and names_a_side(c)
     )
-    return whole and not chunk.described and picture_of(chunk) is None
+    if found:
+        cast.side = SIDES[found.value("place")]
+        return
+    corner = clause.take(lambda c: c.kind == "np" and c.has("place", *CORNERS) and names_a_side(c))
+    if corner:
+        cast.side = CORNERS[corner.value("place")]
+        cast.row = corner.value("place").partition("_")[0]
 
 
 def _relation(chunk: Chunk) -> Relation | None:
@@ -215,7 +159,7 @@ def _relation(chunk: Chunk) -> Relation | None:
     for word in chunk.prep:
         if word == "in_on":
             shape = thing(chunk.value("thing")).shape
-            return "on" if shape in _BEARS else "in"
+            return "on" if shape in BEARS else "in"
         if word in RELATIONS:
             return RELATIONS[word]
     return None
@@ -234,7 +178,7 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     cast.relation = _relation(target)
     for side in ("left", "right"):
         if f"{side}_of" in target.prep:
-            cast.side = _SIDES[side]
+            cast.side = SIDES[side]
     if "into" in target.prep and "in" in target.prep and not target.has("thing"):
         cast.relation = "into" if clause.does("put", "add", "move") else "in"
     return True
@@ -298,18 +242,19 @@ def _take_around(clause: Clause, cast: _Cast) -> None:
     """In a boat on a lake, on a bench in the park: what is around it tells nothing new."""
     target = thing(cast.target.value("thing")) if cast.target else None
     if target is not None and target.shape == "place" and cast.relation in ("on", "in"):
-        clause.take(lambda c: "front" in c.prep and is_place(c) and plain(c) and picture_of(c) is None)
+        beyond = {"front", "beside", "by"}
+        clause.take(
+            lambda c: (
+                not beyond.isdisjoint(c.prep)
+                and c.has("thing", *SCENERY)
+                and plain(c)
+                and picture_of(c) is None
+            )
+        )
     if target is None or target.shape == "place" or not target.name:
         return
     where = {"on", "in", "in_on", "at"}
-    clause.take(lambda c: bool(where & set(c.prep)) and plain(c) and _around(target, c))
-
-
-def _around(target: Thing, chunk: Chunk) -> bool:
-    place = chunk.value("thing")
-    if place == "scene":
-        return picture_of(chunk) is None
-    return thing(place).water if target.water else place in _USUAL and picture_of(chunk) is None
+    clause.take(lambda c: bool(where & set(c.prep)) and plain(c) and is_around(target, c))
 
 
 def _sensible(clause: Clause, cast: _Cast) -> bool:
@@ -319,19 +264,18 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
     ):
         return False
     if (
-        _target_between(cast)
+        not cast.at_height
+        or _target_between(cast)
         or any(not _placeable(chunk) for chunk in cast.subjects)
         or not _enumerated(cast.subjects)
     ):
         return False
-    if (cast.row == "top") is not (cast.relation == "above") and cast.row:
-        return False  # what stands on something is not high up in the picture
     target = cast.target
     if target is None:
-        return not cast.row
+        return True
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
     worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
-    if alive and ((worn and cast.relation not in _APART) or cast.relation in ("in", "into")):
+    if alive and ((worn and cast.relation not in APART) or cast.relation in ("in", "into")):
         return False
     named = picture_of(target)
     if (

@@ -24,8 +24,14 @@ _SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
 _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
-_SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do"})
+_NAMED = frozenset({"det", "place", "ordinal", "number", "possessive"})
+"""What tells which picture is meant."""
+_SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do", "part", "garment"})
 """What "whatever you like" does not tell of."""
+_AIMED = frozenset({"colour", "layout", "axis", "pose"})
+_PURPOSES = frozenset({"relative", "degree", "prep", "conj"})
+"""What a word is as well that may tell a purpose: "so", "as if"."""
+_WANTING = frozenset({"guard", "wanting", "part", "garment", "verb", "do", "look"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
 _STRONG = ".!?;\n"
@@ -73,6 +79,17 @@ class Talk:
     def _reasoned(self, begin: int) -> bool:
         return begin > 0 and self.lexemes[begin - 1].has("reason")
 
+    def _aims_at(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """Whether a reason tells of what the picture would have to show: "so that it is red"."""
+        purpose = not self._explains(begin) and any(word.any_of(_AIMED) for word in words)
+        return purpose or any(word.has("guard") for word in words) or any(map(_brings, words, words[1:]))
+
+    def _of_oneself(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "Because we were running late", but not "as if I were running"."""
+        return (
+            bool(words) and words[0].has("fact", "self") and not self.lexemes[begin - 1].has("prep", "like")
+        )
+
     def _beginning(self, at: int) -> int:
         """Words that were left out as fillers belong to the clause as well."""
         if self.lexemes[at].has("fact", "self"):
@@ -104,8 +121,27 @@ class Talk:
             return False
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
         reasoned = self._reasoned(begin)
+        if told and told[0].has("fact", "free"):
+            return not any(word.any_of(_SAID) for word in told[1:])
+        if reasoned and not self._of_oneself(begin, told) and self._aims_at(begin, told):
+            return False
         verb = self._finite(told, reasoned)
+        if verb > 0 and reasoned and self._explains(begin) and not any(map(self._wants, told)):
+            return True
         return verb > 0 and self._asks_nothing(told, verb, reasoned)
+
+    def explained(self, token: int) -> bool:
+        """Whether a cause begins here: "because the cat is on the chair"."""
+        begin = self._places.get(token, 0)
+        begin -= begin > 1 and not self._reasoned(begin)
+        return self._reasoned(begin) and self._explains(begin)
+
+    def _explains(self, begin: int) -> bool:
+        """Whether a cause is told, "because the tablecloth is distracting", and no purpose."""
+        return not self.lexemes[begin - 1].any_of(_PURPOSES)
+
+    def _wants(self, word: Lexeme) -> bool:
+        return word.any_of(_WANTING)
 
     def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """ "Hi Tom", "Cheers, your old friend Tom"."""
@@ -125,9 +161,10 @@ class Talk:
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
             if at and (self._is_finite(word, words[0]) or (reasoned and _ends_subject(word))):
-                if word.has("place") and (words[at - 1].has("det") or words[at - 1].has("prep")):
+                if word.has("place") and not (words[at - 1].has("thing") or words[at - 1].has("pronoun")):
                     continue  # "the old one on the left"
-                return at if self._is_subject(words[:at]) or _is_general(words[:at], word) else 0
+                sure = _is_general(words[:at], word) or (reasoned and at == 1)
+                return at if sure or self._is_subject(words[:at]) else 0
         return 0
 
     def _is_finite(self, word: Lexeme, first: Lexeme) -> bool:
@@ -152,11 +189,9 @@ class Talk:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
-        perfect = verb.has("fact", "having") and any(word.has("fact", "past") for word in words[at + 1 : at + 3])
+        perfect = verb.has("fact", "having") and words[min(at + 1, len(words) - 1)].has("not", "not")
         past = past or perfect or (verb.has("fact", "having") and words[-1].start in self.participles)
         unseen = reasoned and not any(map(_is_shown, words))  # "so it doesn't look like mush"
-        if reasoned and not (past or words[0].has("fact", "self")) and any(map(_brings, words, words[1:])):
-            return False
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
             word
@@ -164,15 +199,13 @@ class Talk:
             if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
         )
         alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
-        if words[0].has("fact", "free"):
-            return not any(word.any_of(_SAID) for word in words[1:]) and not any(bodily)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
         blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
         asking = [
             word
             for n, word in enumerate(words)
             if word.any_of(_ASKING)
-            and not (n == 0 and mine)  # "è storta": of the picture
+            and not (n == 0 and (mine or reasoned))  # "è storta": of the picture; "so nobody knows"
             and not (alone and word.has("wanting"))
             and not ((blind or unseen or perfect) and word.has("not") and not word.has("wanting"))
         ]
@@ -258,7 +291,9 @@ def _ends_subject(word: Lexeme) -> bool:
 
 def _is_general(subject: Sequence[Lexeme], verb: Lexeme) -> bool:
     """ "Twilight shots sell": what is told of all pictures of a kind asks nothing of this one."""
-    return verb.has("fact", "present") and len(subject) > 1 and subject[-1].has("noun", "picture")
+    tells = verb.has("fact", "present") or verb.has("be", "plain")
+    named = any(word.any_of(_NAMED) for word in subject)
+    return tells and len(subject) > 1 and subject[-1].has("noun", "picture") and not named
 
 
 def _brings(word: Lexeme, after: Lexeme) -> bool:

@@ -58,7 +58,9 @@ def _is_same(clause: Clause) -> bool:
     chunk = clause.left[0]
     named = is_thing(chunk) or chunk.has("noun", "picture")
     same = bool(chunk.before) and chunk.before[0].has("unchanged")
-    return named and same and not chunk.prep and all(p.has("unchanged") or is_idle(p) for p in chunk.described)
+    return (
+        named and same and not chunk.prep and all(p.has("unchanged") or is_idle(p) for p in chunk.described)
+    )
 
 
 def _rest_unchanged(clause: Clause) -> bool:
