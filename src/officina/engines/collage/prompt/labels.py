@@ -93,7 +93,7 @@ def _is_clause(lexemes: Sequence[Lexeme], at: int) -> bool:
     if subject.has("pronoun"):
         return verb.has("fact") or verb.has("pose") or not verb.known
     ahead = itertools.takewhile(lambda word: not word.mark, lexemes[at + 1 : at + 4])
-    return subject.has("det") and any(word.has("fact") for word in ahead)
+    return (subject.has("det") or subject.has("thing", "person")) and any(word.has("fact") for word in ahead)
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:

@@ -122,7 +122,7 @@ class Talk:
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
         reasoned = self._reasoned(begin)
         if told and told[0].has("fact", "free"):
-            return not any(word.any_of(_SAID) for word in told[1:])
+            return not any(word.any_of(_SAID) and not word.any_of(_GENERAL) for word in told[1:])
         if reasoned and not self._of_oneself(begin, told) and self._aims_at(begin, told):
             return False
         verb = self._finite(told, reasoned)
