@@ -106,7 +106,7 @@ class Pieces:
         chunk = self.chunks[at]
         if self.steps > MOST_STEPS:
             return
-        if chunk.kind == "context" and after == "boundary":
+        if chunk.kind == "context" and after == "boundary" and not (at and self.chunks[at - 1].has("reason")):
             yield from self._context(at)
         caused = at > 0 and self.chunks[at - 1].kind == "mark" and self.talk.explained(chunk.start)
         if caused:

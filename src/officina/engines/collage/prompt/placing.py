@@ -298,7 +298,8 @@ def _target_between(cast: _Cast) -> bool:
 def _enumerated(subjects: Sequence[Chunk]) -> bool:
     """Whether something stands between the subjects: "the cat and the dog", not "the cat the dog"."""
     ends = [(chunk.of.end if chunk.of else chunk.end) for chunk in subjects]
-    return all(end < after.start for end, after in zip(ends, subjects[1:], strict=False))
+    told = len(subjects) > 1 and subjects[-1].has("pronoun", "it")  # "someone left it in the sun"
+    return not told and all(end < after.start for end, after in zip(ends, subjects[1:], strict=False))
 
 
 def _placeable(chunk: Chunk) -> bool:

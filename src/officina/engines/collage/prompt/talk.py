@@ -28,7 +28,7 @@ _NAMED = frozenset({"det", "place", "ordinal", "number", "possessive"})
 """What tells which picture is meant."""
 _SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do", "part", "garment"})
 """What "whatever you like" does not tell of."""
-_AIMED = frozenset({"colour", "layout", "axis", "pose"})
+_AIMED = frozenset({"colour", "layout", "axis", "pose", "place"})
 _PURPOSES = frozenset({"relative", "degree", "prep", "conj"})
 """What a word is as well that may tell a purpose: "so", "as if"."""
 _WANTING = frozenset({"guard", "wanting", "part", "garment", "verb", "do", "look"})
@@ -82,7 +82,9 @@ class Talk:
     def _aims_at(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """Whether a reason tells of what the picture would have to show: "so that it is red"."""
         purpose = not self._explains(begin) and any(word.any_of(_AIMED) for word in words)
-        return purpose or any(word.has("guard") for word in words) or any(map(_brings, words, words[1:]))
+        if purpose or self._of_oneself(begin, words):
+            return purpose
+        return any(word.has("guard") for word in words) or any(map(_brings, words, words[1:]))
 
     def _of_oneself(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """ "Because we were running late", but not "as if I were running"."""
@@ -123,7 +125,7 @@ class Talk:
         reasoned = self._reasoned(begin)
         if told and told[0].has("fact", "free"):
             return not any(word.any_of(_SAID) and not word.any_of(_GENERAL) for word in told[1:])
-        if reasoned and not self._of_oneself(begin, told) and self._aims_at(begin, told):
+        if reasoned and self._aims_at(begin, told):
             return False
         verb = self._finite(told, reasoned)
         if verb > 0 and reasoned and self._explains(begin) and not any(map(self._wants, told)):
@@ -134,7 +136,8 @@ class Talk:
         """Whether a cause begins here: "because the cat is on the chair"."""
         begin = self._places.get(token, 0)
         begin -= begin > 1 and not self._reasoned(begin)
-        return self._reasoned(begin) and self._explains(begin)
+        compared = begin > 0 and self.lexemes[begin - 1].has("prep", "like")
+        return self._reasoned(begin) and (compared or self._explains(begin))
 
     def _explains(self, begin: int) -> bool:
         """Whether a cause is told, "because the tablecloth is distracting", and no purpose."""
