@@ -33,6 +33,8 @@ _CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arr
 
 def keep(clause: Clause) -> list[Wish] | None:
     """Keep the face unchanged; the background should stay the same."""
+    if _is_same(clause):
+        return [Wish()]
     stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
     if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
@@ -48,6 +50,18 @@ def keep(clause: Clause) -> list[Wish] | None:
     if ((clause.be == "should" and not clause.does("keep")) or clause.does("let")) and not marked:
         return None
     return [Wish(kept_in(parts))]
+
+
+def _is_same(clause: Clause) -> bool:
+    """ "Same villa, but at night": of what is shown."""
+    if len(clause.chunks) != 1 or not clause.left or clause.left[0].kind != "np":
+        return False
+    chunk = clause.left[0]
+    named = is_thing(chunk) or chunk.has("noun", "picture")
+    same = bool(chunk.before) and chunk.before[0].has("unchanged")
+    return (
+        named and same and not chunk.prep and all(p.has("unchanged") or is_idle(p) for p in chunk.described)
+    )
 
 
 def _rest_unchanged(clause: Clause) -> bool:
