@@ -91,6 +91,8 @@ def _is_clause(lexemes: Sequence[Lexeme], at: int) -> bool:
     subject, verb = lexemes[at], lexemes[at + 1]
     if subject.has("fact", "present"):  # "like there is no tomorrow"
         return True
+    if verb.has("noun", "picture"):  # "like the photos she used to keep"
+        return False
     if subject.has("pronoun"):
         return verb.has("fact") or verb.has("pose") or not verb.known
     ahead = itertools.takewhile(lambda word: not word.mark, lexemes[at + 1 : at + 4])
