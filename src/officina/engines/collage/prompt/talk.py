@@ -84,7 +84,8 @@ class Talk:
         return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
 
     def _reasoned(self, begin: int) -> bool:
-        return begin > 0 and self.lexemes[begin - 1].has("reason", "why")
+        before = self.lexemes[begin - 1] if begin > 0 else None
+        return before is not None and before.has("reason") and not before.has("reason", "goal", "like")
 
     def _aims_at(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """Whether a reason tells of what the picture would have to show: "so that it is red"."""
@@ -122,13 +123,10 @@ class Talk:
     def _states(self, begin: int, end: int) -> bool:
         """Whether these words are a statement, or a name beside thanks."""
         words = self.lexemes[begin:end]
-        if self._is_courtesy(begin, words) or self._explains(begin, words):
+        aims = self._aims_at(begin, words)
+        if self._is_courtesy(begin, words) or (self._explains(begin, words) and not aims):
             return True
-        if begin and self.lexemes[begin - 1].has("reason", "goal", "like"):
-            return False
-        if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
-            word.has("wish") for word in words
-        ):
+        if (begin and self.lexemes[begin - 1].has("reason", "goal", "like")) or self._asked(end, words):
             return False
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
         reasoned = self._reasoned(begin)
@@ -140,6 +138,11 @@ class Talk:
         if verb > 0 and reasoned and self._tells_cause(begin) and not any(map(self._wants, told)):
             return True
         return verb > 0 and self._asks_nothing(told, verb, reasoned)
+
+    def _asked(self, end: int, words: Sequence[Lexeme]) -> bool:
+        """Whether the words are a question, or a wish."""
+        questioned = end < len(self.lexemes) and self.lexemes[end].mark == "?"
+        return questioned or any(word.has("wish") for word in words)
 
     def explained(self, token: int) -> bool:
         """Whether a cause begins here: "because the cat is on the chair"."""
