@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from officina.engines.collage.plan import Arrange, Operation
@@ -13,6 +14,9 @@ from officina.engines.collage.prompt.clause import (
     is_whole,
 )
 from officina.engines.collage.prompt.looks import operation_of
+
+_LAST = 2
+"""Which picture of a pair is on the right."""
 
 
 def arrange(clause: Clause) -> list[Operation] | None:
@@ -45,12 +49,23 @@ def _laid_out(clause: Clause, found: Chunk) -> list[Operation] | None:
     clause.take(lambda c: c.has("pronoun", "it") and not c.prep)
     if layout == "grid":
         clause.take(lambda c: c.kind == "ratio" and c.ratio[0] == c.ratio[1])
+    if layout in ("row", "before_after"):
+        _take_sides(clause)
     numbered: Sequence[Chunk] = [c for c in clause.left if is_noun("picture", "all")(c) and not c.described]
     for chunk in numbered:
         clause.left.remove(chunk)
     clause.take(lambda c: is_noun("one")(c) or c.has("noun", "picture") or _is_layout_of_pictures(c))
     clause.take(lambda c: c.kind == "np" and _layout(c) == _layout(found) and _all_idle(c) and not c.of)
     return [*_before(found), Arrange(layout)] if not clause.left else None  # type: ignore[arg-type]
+
+
+def _take_sides(clause: Clause) -> None:
+    """ "Picture 1 on the left, picture 2 on the right": where each is, anyway."""
+    for before, chunk in itertools.pairwise(tuple(clause.left)):
+        number = before.picture if is_noun("picture", "one")(before) else None
+        side = chunk.has("place", "left") if number == 1 else number == _LAST and chunk.has("place", "right")
+        if number is not None and side and not chunk.described:
+            clause.left = [each for each in clause.left if each is not before and each is not chunk]
 
 
 def _ascending(pictures: Sequence[Chunk]) -> bool:

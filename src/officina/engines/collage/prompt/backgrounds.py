@@ -90,7 +90,8 @@ def _blurred(clause: Clause) -> Chunk | None:
 
 def replace_background(clause: Clause) -> list[Operation] | None:
     """A white background; a gradient; another picture behind the subject."""
-    if not clause.does(*SETTING):
+    traded = clause.does("remove") and any("for" in c.prep and colour_in(c) for c in clause.left)
+    if not (clause.does(*SETTING) or traded):
         return None
     return _first(clause, _plain_colour, _second_colour, _on_colour, _scene)
 

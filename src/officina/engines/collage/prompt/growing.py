@@ -56,7 +56,8 @@ class Growing:
     def _head_from_adjectives(self) -> None:
         """The last of the adjectives is the head, or the colour that it describes: "noir mat"."""
         tints = [at for at, part in enumerate(self.before) if part.has("colour")]
-        at = tints[-1] if tints and self.before[-1].has("adjective") else len(self.before) - 1
+        telling = [at for at, part in enumerate(self.before) if _means(part)]
+        at = tints[-1] if tints and self.before[-1].has("adjective") else telling[-1]
         self.head, self.after = self.before[at], self.before[at + 1 :]
         self.before = self.before[:at]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,10 @@ REASON = "…"
 _LONGEST_BRACKET = 5
 _TELLING = frozenset({"reason", "label", "prep", "fact"})
 """Words that may be more than what they mean."""
+_LOOSE = frozenset({"degree", "relative", "conj", "filler"})
+"""What a word for a reason may be as well: "so dark"."""
+_BEARING = frozenset({"verb", "be", "do", "pronoun"})
+_SAID_OF_TEXT = ("colour", "format")
 _NUMBERING = frozenset({"number", "ordinal", "det", "prep"})
 
 
@@ -25,13 +30,15 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
     at = 0
     while at < len(lexemes):
         lexeme = lexemes[at]
-        if not lexeme.mark and not lexeme.any_of(_TELLING):
+        if not lexeme.mark and not lexeme.any_of(_TELLING) and not lexeme.has("noun", *_SAID_OF_TEXT):
             yield lexeme
             at += 1
             continue
         bracket = _bracket(lexemes, at)
         if lexeme.mark == ARROW:
             yield from _arrow(lexeme)
+        elif lexeme.mark == "|" or _separates(lexemes, at):
+            yield replace(lexeme, mark=",")
         elif (lexeme.mark in ("=", ":") or lexeme.has("fact", "having")) and _names_picture(lexemes, at):
             yield Lexeme({"be": ("plain",)}, lexeme.start, lexeme.end)
         elif (percent := _percentage(lexemes, at)) is not None:
@@ -52,10 +59,44 @@ def _written(lexemes: Sequence[Lexeme]) -> Iterator[Lexeme]:
 
 def is_reason(lexemes: Sequence[Lexeme], at: int) -> bool:
     """Whether a clause of its own begins with this word; "so dark" is none."""
-    if not lexemes[at].has("reason") or lexemes[at].has("prep") or at + 1 >= len(lexemes):
+    word = lexemes[at]
+    if not word.has("reason") or at + 1 >= len(lexemes):
         return False
     after = lexemes[at + 1]
-    return any(after.has(kind) for kind in ("det", "pronoun", "fact")) or not after.known
+    if word.has("prep", "as"):
+        told = after.has("pronoun") and at + 2 < len(lexemes) and lexemes[at + 2].has("fact")
+        return told or after.has("fact", "self")  # "as we changed our minds"
+    if word.has("prep"):
+        return word.has("prep", "like") and _is_clause(lexemes, at + 1)
+    return (
+        word.has("reason", "goal", "like")
+        or (not word.any_of(_LOOSE) and not after.mark)
+        or any(after.has(kind) for kind in ("det", "pronoun", "fact"))
+        or not after.known
+    )
+
+
+def _separates(lexemes: Sequence[Lexeme], at: int) -> bool:
+    """ "title: 'Fair'; colour: red": what goes on about a text."""
+    if lexemes[at].mark not in (";", "\n") or not any(each.quoted for each in lexemes):
+        return False
+    return at + 1 < len(lexemes) and _label(lexemes, at + 1) > at + 1
+
+
+def _is_clause(lexemes: Sequence[Lexeme], at: int) -> bool:
+    """ "Like it belongs there", "as if he knew": a subject and what it does, but not "look like it is"."""
+    before = lexemes[at - 2] if at > 1 else lexemes[at]
+    if before.any_of(_BEARING) or at + 1 >= len(lexemes):
+        return False
+    subject, verb = lexemes[at], lexemes[at + 1]
+    if subject.has("fact", "present"):  # "like there is no tomorrow"
+        return True
+    if verb.has("noun", "picture"):  # "like the photos she used to keep"
+        return False
+    if subject.has("pronoun"):
+        return verb.has("fact") or verb.has("pose") or not verb.known
+    ahead = itertools.takewhile(lambda word: not word.mark, lexemes[at + 1 : at + 4])
+    return (subject.has("det") or subject.has("thing", "person")) and any(word.has("fact") for word in ahead)
 
 
 def _arrow(lexeme: Lexeme) -> Iterator[Lexeme]:
@@ -111,9 +152,14 @@ def _bracket(lexemes: Sequence[Lexeme], at: int) -> list[Lexeme]:
 
 def _label(lexemes: Sequence[Lexeme], at: int) -> int:
     """Where a label ends: "op:", "step 2 –", "output ="."""
-    if not lexemes[at].has("label") or not (at == 0 or lexemes[at - 1].mark):
+    if not (at == 0 or lexemes[at - 1].mark):
         return at
     end = at + 1
+    if lexemes[at].has("noun", *_SAID_OF_TEXT) and end + 1 < len(lexemes):
+        said = lexemes[end + 1].has("colour") or lexemes[end + 1].has("size")
+        return end + 1 if said and lexemes[end].mark in (":", "=") else at
+    if not lexemes[at].has("label"):
+        return at
     if end < len(lexemes) and lexemes[end].digits is not None:
         return end + (end + 1 < len(lexemes) and bool(lexemes[end + 1].mark))
     return end + 1 if end < len(lexemes) and lexemes[end].mark in (":", "=") else at

@@ -181,7 +181,7 @@ class Language:
         """A verb whose second part stands at the end of its clause."""
         if found[at].text not in self.parting:
             return None
-        for length in (2, 1):
+        for length in (3, 2, 1):
             head = tuple(token.text for token in found[at : at + length])
             for tail, senses in self.parted.get(head, ()):
                 end = self._tail(found, at + length, tail)

@@ -31,6 +31,7 @@ from officina.engines.collage.prompt.labels import written_out
 from officina.engines.collage.prompt.language import Language, Lexeme, languages
 from officina.engines.collage.prompt.pieces import OPERATIONS, After, Piece, Pieces, state
 from officina.engines.collage.prompt.talk import Talk
+from officina.engines.collage.prompt.whereabouts import RELATIONS
 from officina.engines.collage.prompt.words import Token
 from officina.engines.collage.things import thing
 
@@ -101,7 +102,7 @@ class Reading:
     def plan(self) -> Plan:
         """All of it, or NotUnderstood."""
         chunks, self.adverbs = chunked(tuple(self._with_names()), self.language)
-        self.chunks = tuple(_with_backgrounds(tuple(_unpacked(chunks))))
+        self.chunks = tuple(_with_backgrounds(tuple(_behind_somebody(tuple(_unpacked(chunks))))))
         self.pieces = Pieces(self.chunks, self.language.traits, self.quote, self._talk())
         pieces = self._cover(0, "boundary") if len(self.tokens) <= MOST_WORDS else None
         if pieces is None:
@@ -116,6 +117,8 @@ class Reading:
             named = before is not None and before.has("thing") and self._capital(each.start)
             if named and before and not each.known and self._may_be_called(before, nouns):
                 yield Lexeme({"manner": ("x",)}, each.start, each.end)
+            elif not nouns and not each.known and self._is_placed(each):
+                yield Lexeme({"novel": ("x",)}, each.start, each.end)
             else:
                 yield each
             before = each
@@ -125,6 +128,25 @@ class Reading:
         if nouns:
             return thing(before.value("thing")).alive and self._capital(before.start)
         return not self._capital(before.start)
+
+    def _is_placed(self, name: Lexeme) -> bool:
+        """ "Max next to the sofa", "put Max on it": a name where someone is placed, whoever that is."""
+        if not self._capital(name.start):
+            return False
+        first = last = self.lexemes.index(name)
+        while first > 1 and self._joins_names(first - 1):
+            first -= 2
+        while last + 2 < len(self.lexemes) and self._joins_names(last + 1):
+            last += 2
+        before = self.lexemes[first - 1] if first else None
+        begins = before is None or before.mark in tuple(",;:.!?\n…") or before.has("verb", "put", "move")
+        return begins and last + 1 < len(self.lexemes) and self.lexemes[last + 1].has("prep", *RELATIONS)
+
+    def _joins_names(self, at: int) -> bool:
+        """ "Bella and Max"."""
+        joint, names = self.lexemes[at], (self.lexemes[at - 1], self.lexemes[at + 1])
+        joins = joint.has("conj", "and") or joint.mark == ","
+        return joins and all(not each.known and self._capital(each.start) for each in names)
 
     def _capital(self, token: int) -> bool:
         return self.prompt[self.tokens[token].start].isupper()
@@ -327,6 +349,9 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
             tint = (chunk.lexeme,) if chunk.has("colour") else ()
             yield replace(chunk, lexeme=named, after=(*tint, *chunk.after))
             continue
+        if chunk.kind == "np" and told is not None and verb is not told and _blurs(chunk, verb, spoken):
+            yield replace(chunk, lexeme=replace(chunk.lexeme, senses=_GROUND))
+            continue
         if chunk.kind == "np":
             ground = chunk if chunk.has("noun", "background") and not chunk.prep else None
             told = verb if ground else told
@@ -335,6 +360,31 @@ def _with_backgrounds(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
 
 
 _GROUND = {"noun": ("background",)}
+
+
+def _blurs(chunk: Chunk, verb: Chunk | None, spoken: Chunk | None) -> bool:
+    """ "Don't remove the background, only soften it"."""
+    blurs = verb is not None and verb.has("verb", "blur") and spoken is not None
+    return blurs and chunk.has("pronoun", "it") and not chunk.prep
+
+
+def _behind_somebody(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """ "The office behind me" is the background."""
+    passed = False
+    for chunk, after in zip(chunks, (*chunks[1:], None), strict=False):
+        if passed:
+            passed = False
+            continue
+        certain = chunk.kind == "np" and chunk.determiner == "definite" and not chunk.prep
+        if certain and is_place(chunk) and after is not None and _is_behind(after):
+            passed = True
+            yield replace(chunk, end=after.end, lexeme=replace(chunk.lexeme, senses=_GROUND), of=None)
+        else:
+            yield chunk
+
+
+def _is_behind(chunk: Chunk) -> bool:
+    return chunk.kind == "np" and "behind" in chunk.prep and chunk.has("pronoun") and not chunk.of
 
 
 def _stands_in(chunk: Chunk, verb: Chunk) -> bool:

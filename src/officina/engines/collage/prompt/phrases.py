@@ -9,7 +9,19 @@ from officina.engines.collage.prompt.growing import ADJECTIVES, Growing
 from officina.engines.collage.prompt.language import Language, Lexeme
 
 NOUNS = frozenset(
-    {"thing", "noun", "look", "attribute", "part", "garment", "place", "layout", "quality", "pronoun"}
+    {
+        "thing",
+        "noun",
+        "look",
+        "attribute",
+        "part",
+        "garment",
+        "place",
+        "layout",
+        "quality",
+        "pronoun",
+        "novel",
+    }
 )
 _APART = frozenset({"axis", "turn", "place", "layout"})
 """Words that describe nothing from behind: "flip the photo horizontally"."""
@@ -125,7 +137,11 @@ class Phrases:
     def _told_to(self, at: int) -> bool:
         """ "Show me the cat" speaks to the reader, "put me on the beach" of whom the picture shows."""
         before, after = self.at(at - 1), self.at(at + 1)
-        shown = before.has("verb", "put", "move", "isolate", "cut") or (before.mark and after.has("prep"))
+        shown = (
+            before.has("verb", "put", "move", "isolate", "cut")
+            or before.has("prep", "behind")
+            or (before.mark and after.has("prep"))
+        )
         return self.at(at).has("pronoun") and not shown
 
     def _announced(self, at: int, made: Growing) -> bool:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from officina.engines.collage.plan import Compose, Crop, Operation, RemoveBackground, ReplaceBackground
+from officina.engines.collage.plan import (
+    Compose,
+    Crop,
+    Enhance,
+    Operation,
+    RemoveBackground,
+    ReplaceBackground,
+)
 from officina.engines.collage.prompt import (
     arranging,
     backgrounds,
@@ -21,6 +28,7 @@ from officina.engines.collage.prompt import (
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import Clause, Copies, Meaning, Wish, picture_of
 from officina.engines.collage.prompt.forms import Traits
+from officina.engines.collage.prompt.headings import counts_pictures, heads, nested, says
 from officina.engines.collage.prompt.language import Lexeme
 from officina.engines.collage.prompt.talk import Talk
 
@@ -42,7 +50,7 @@ FRAMES: Mapping[Frame, bool] = {
     shapes.duotone: True,
     looks.look: True,
     lettering.text: True,
-    shapes.crop: False,
+    shapes.crop: True,
     shapes.zoom: False,
     shapes.flip: False,
     shapes.rotate: False,
@@ -98,8 +106,11 @@ class Pieces:
         chunk = self.chunks[at]
         if self.steps > MOST_STEPS:
             return
-        if chunk.kind == "context" and after == "boundary":
+        if chunk.kind == "context" and after == "boundary" and not (at and self.chunks[at - 1].has("reason")):
             yield from self._context(at)
+        caused = at > 0 and self.chunks[at - 1].kind == "mark" and self.talk.explained(chunk.start)
+        if caused:
+            yield from self._talked(at, after)
         yield from self._denied(at)
         for end in range(self._furthest(at), at, -1):
             if not self.chunks[end - 1].boundary and self._may_follow(at, end, after):
@@ -107,7 +118,8 @@ class Pieces:
         yield from self._purpose(at)
         if after == "boundary":
             yield from self._header(at)
-        yield from self._talked(at, after)
+        if not caused:
+            yield from self._talked(at, after)
 
     def _talked(self, at: int, after: After) -> Iterator[Piece]:
         """ "I run a bakery": a statement that asks for nothing."""
@@ -115,12 +127,25 @@ class Pieces:
         if after != "boundary" and not self.talk.speaks(start):
             return
         self.steps += 1
+        yield from self._complaint(at)
         for token in self.talk.ends(start):
             end = next(
                 (n for n in range(at, len(self.chunks)) if self.chunks[n].start >= token), len(self.chunks)
             )
             if end > at and self.chunks[end - 1].end <= token:
                 yield Piece(at, end, passed_over=True, talk=True)
+
+    def _complaint(self, at: int) -> Iterator[Piece]:
+        """ "The noise is awful at ISO 6400": that asks for less of it."""
+        noise, be, wrong = (*self.chunks[at : at + 3], None, None, None)[:3]
+        if noise is None or be is None or wrong is None or be.kind != "be" or not wrong.has("wrong"):
+            return
+        end = at + 3
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            end += 1
+        plain = noise.has("attribute", "noise") and not noise.prep and not noise.of
+        if plain and not any(c.kind in ("guard", "verb", "not") for c in self.chunks[at:end]):
+            yield Piece(at, end, (Enhance("denoise"),), talk=True)
 
     def _furthest(self, at: int) -> int:
         """A run ends at a full stop, before a second verb, and after so many chunks."""
@@ -132,7 +157,8 @@ class Pieces:
         while end < min(len(self.chunks), at + _LONGEST_RUN):
             chunk = self.chunks[end]
             verbs += chunk.kind == "verb"
-            if chunk.strong_mark or chunk.kind in stops or verbs > 1:
+            reasoned = chunk.kind == "mark" and chunk.has("reason")
+            if chunk.strong_mark or reasoned or chunk.kind in stops or verbs > 1:
                 return end
             end += 1
         return end
@@ -279,8 +305,11 @@ class Pieces:
     def _header(self, at: int) -> Iterator[Piece]:
         """ "Product shot:", "Phone wallpaper (9:16)": what the picture is to be used as."""
         end = at
+        if counts_pictures(self.chunks[at]):
+            yield from self._inventory(at)
+            return
         while end < len(self.chunks) and not self.chunks[end].boundary:
-            if not _heads(self.chunks[end]):
+            if not heads(self.chunks[end]):
                 return
             end += 1
         if end + 1 >= len(self.chunks) or self.chunks[end].kind != "mark":
@@ -290,6 +319,16 @@ class Pieces:
         if titled or (picture and at + 1 == end):
             yield Piece(at, end, passed_over=True, talk=True)
 
+    def _inventory(self, at: int) -> Iterator[Piece]:
+        """ "Four photos of the same car, …": what there is, told before what is wanted."""
+        end = at + 1
+        while end < len(self.chunks) and not self.chunks[end].boundary:
+            if self.chunks[end].kind not in ("np", "unknown") or any(map(says, nested(self.chunks[end]))):
+                return
+            end += 1
+        if end + 1 < len(self.chunks) and self.chunks[end].kind == "mark":
+            yield Piece(at, end, passed_over=True, talk=True)
+
 
 _AIMS = ("season", "style", "view", "local")
 
@@ -297,22 +336,6 @@ _AIMS = ("season", "style", "view", "local")
 def _aims(chunk: Chunk) -> bool:
     """What something may be for: things, names, and the summer of a summer sale."""
     return chunk.kind in ("np", "unknown") or (chunk.kind == "guard" and chunk.value("guard") in _AIMS)
-
-
-_SAYING = frozenset(
-    {"look", "colour", "part", "garment", "thing", "layout", "axis", "attribute", "guard", "place", "pronoun"}
-)
-
-
-def _heads(chunk: Chunk) -> bool:
-    """A part of a title that asks for nothing."""
-    if chunk.kind not in ("np", "unknown") or chunk.of is not None or chunk.picture or chunk.prep:
-        return False
-    picture = chunk.has("noun", "picture")  # "phone wallpaper" is one for a phone
-    parts = [part for part in chunk.described if not (picture and part.has("thing"))]
-    return not any(part.any_of(_SAYING) for part in (chunk.lexeme, *parts)) and not chunk.has(
-        "noun", "background", "text", "sticker", "outline", "gradient", "duotone", "copies", "letters", "blur"
-    )
 
 
 def _lists(chunk: Chunk) -> bool:
@@ -330,16 +353,13 @@ def _ignored(run: Sequence[Chunk], meanings: Sequence[Meaning]) -> Iterator[Lexe
     """Describing words that changed nothing."""
     if all(isinstance(meaning, Wish) for meaning in meanings):
         return
+    placed = any(isinstance(meaning, Compose) for meaning in meanings)
     for chunk in run:
-        for inner in _nested(chunk):
+        if placed and chunk.has("size") and not chunk.has("thing"):
+            yield chunk.lexeme  # "the balloon over the valley, small"
+        for inner in nested(chunk):
             parts = sorted((*inner.described, *inner.unknown), key=lambda part: part.start)
             yield from (p for p in parts if _is_ignored(p, inner, meanings))
-
-
-def _nested(chunk: Chunk) -> Iterator[Chunk]:
-    yield chunk
-    if chunk.of is not None:
-        yield from _nested(chunk.of)
 
 
 def _is_ignored(part: Lexeme, chunk: Chunk, meanings: Sequence[Meaning]) -> bool:

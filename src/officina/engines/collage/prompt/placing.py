@@ -22,48 +22,23 @@ from officina.engines.collage.prompt.clause import (
     with_novel_thing,
 )
 from officina.engines.collage.prompt.looks import looks_of, operation_of
-from officina.engines.collage.things import Thing, thing
+from officina.engines.collage.prompt.whereabouts import (
+    APART,
+    BEARS,
+    CORNERS,
+    RELATIONS,
+    SCENERY,
+    SIDES,
+    WORN,
+    flies,
+    in_order,
+    is_around,
+    is_small,
+    names_a_side,
+)
+from officina.engines.collage.things import thing
 
 _PLACING = ("put", "show", "make", "add", "let", "move", "")
-_RELATIONS: dict[str, Relation] = {
-    "on": "on",
-    "on_top": "on",
-    "in": "in",
-    "at": "in",
-    "into": "into",
-    "beside": "beside",
-    "front": "front",
-    "behind": "behind",
-    "above": "above",
-    "against": "in",
-    "left_of": "beside",
-    "right_of": "beside",
-}
-_SIDES: dict[str, Side] = {"left": "left", "right": "right", "center": "center"}
-_BEARS = ("seat", "surface")
-_APART = ("beside", "front", "behind")
-_USUAL = frozenset(
-    {
-        "park",
-        "garden",
-        "room",
-        "kitchen",
-        "office",
-        "street",
-        "city",
-        "village",
-        "square",
-        "beach",
-        "forest",
-        "house",
-        "scene",
-    }
-)
-"""Where benches, tables and the like are wont to stand: naming it as well tells nothing new."""
-_ALOFT = frozenset({"airplane", "helicopter", "rocket", "balloon", "moon", "kite"})
-_WINGED = frozenset({"bird", "eagle", "owl", "parrot", "butterfly", "dragon"})
-WORN = frozenset({"hat", "tie", "watch", "ring", "shoe"})
-"""What would have to be put on somebody."""
 
 
 @dataclass
@@ -74,6 +49,13 @@ class _Cast:
     target: Chunk | None = None
     relation: Relation | None = None
     side: Side | None = None
+    row: str = ""
+    """Which corner was named: "top" or "bottom"."""
+
+    @property
+    def at_height(self) -> bool:
+        """Whether the corner is one where the subject can be: what stands on something is not high up."""
+        return not self.row or (self.target is not None and (self.row == "top") is (self.relation == "above"))
 
 
 def compose(clause: Clause) -> list[Operation] | None:
@@ -83,7 +65,7 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     first = next(iter(clause.left), None)
     looks = _unpacked(clause)
-    if looks is None or (clause.does("generate") and clause.left[:1] == [first] and not _pictured(clause)):
+    if looks is None or (clause.left[:1] == [first] and _invents(clause)):
         return None
     cast = _Cast()
     clause.left = [with_novel_thing(chunk) for chunk in clause.left]
@@ -93,10 +75,11 @@ def compose(clause: Clause) -> list[Operation] | None:
         return None
     _take_subjects(clause, cast)
     _take_around(clause, cast)
-    if cast.target and {"on", "above"} <= set(cast.target.prep) and _aloft(cast.subjects, cast.target):
+    clause.take(is_small)
+    if cast.target and {"on", "above"} <= set(cast.target.prep) and flies(cast.subjects, cast.target):
         cast.relation = "above"  # "sopra" is both
     if len(cast.subjects) > 1:
-        clause.take(_in_order)
+        clause.take(in_order)
     if not cast.subjects or clause.left or not _sensible(clause, cast):
         return None
     if cast.relation == "beside" and all(
@@ -106,25 +89,24 @@ def compose(clause: Clause) -> list[Operation] | None:
     return [_composed(clause, cast), *(operation_of(kind, False, None) for kind in looks)]
 
 
-def _aloft(subjects: Sequence[Chunk], target: Chunk) -> bool:
-    """Whether they fly: the moon over anything, a bird over a place."""
-    kinds = [chunk.value("thing") for chunk in subjects]
-    return all(kind in _ALOFT or (kind in _WINGED and is_place(target)) for kind in kinds)
-
-
 def _tells_first(clause: Clause) -> bool:
     """ "Picture 1 is my sofa and picture 2 is the lamp, put …": more than one clause."""
     kinds = [chunk.kind for chunk in clause.chunks if chunk.kind in ("be", "verb")]
     return kinds.count("be") > 1 or kinds[:2] == ["be", "verb"]
 
 
-def _in_order(chunk: Chunk) -> bool:
-    """From left to right, in that order: as subjects are placed anyway."""
-    return (
-        chunk.kind == "np"
-        and (chunk.has("axis", "horizontal") or chunk.has("layout", "row"))
-        and all(map(is_idle, chunk.described))
-    )
+def _invents(clause: Clause) -> bool:
+    """ "Generate the wolf beside the cabin", "add some birds to the sky": there is none in any picture."""
+    if _pictured(clause):
+        return False
+    made = clause.does("generate") or (clause.does("add", "show") and not clause.does("put"))
+    sure = clause.does("generate")
+    return made and (sure or any(map(_is_new, clause.left)))
+
+
+def _is_new(chunk: Chunk) -> bool:
+    """A wolf, some birds: nobody has spoken of them."""
+    return is_thing(chunk) and not chunk.prep and chunk.determiner == "indefinite" and chunk.of is None
 
 
 def _pictured(clause: Clause) -> bool:
@@ -160,20 +142,16 @@ def _unpacked(clause: Clause) -> list[str] | None:
 
 def _take_side(clause: Clause, cast: _Cast) -> None:
     """On the left; in the middle of the picture."""
-    found = clause.take(lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and _sided(c))
-    if found:
-        cast.side = _SIDES[found.value("place")]
-
-
-def _sided(chunk: Chunk) -> bool:
-    inner = chunk.of
-    whole = (
-        inner is None
-        or inner.has("noun", "picture")
-        or inner.has("pronoun", "it")
-        or inner.has("thing", "scene")
+    found = clause.take(
+        lambda c: c.kind == "np" and c.has("place", "left", "right", "center") and names_a_side(c)
     )
-    return whole and not chunk.described and picture_of(chunk) is None
+    if found:
+        cast.side = SIDES[found.value("place")]
+        return
+    corner = clause.take(lambda c: c.kind == "np" and c.has("place", *CORNERS) and names_a_side(c))
+    if corner:
+        cast.side = CORNERS[corner.value("place")]
+        cast.row = corner.value("place").partition("_")[0]
 
 
 def _relation(chunk: Chunk) -> Relation | None:
@@ -181,9 +159,9 @@ def _relation(chunk: Chunk) -> Relation | None:
     for word in chunk.prep:
         if word == "in_on":
             shape = thing(chunk.value("thing")).shape
-            return "on" if shape in _BEARS else "in"
-        if word in _RELATIONS:
-            return _RELATIONS[word]
+            return "on" if shape in BEARS else "in"
+        if word in RELATIONS:
+            return RELATIONS[word]
     return None
 
 
@@ -200,7 +178,7 @@ def _take_target(clause: Clause, cast: _Cast) -> bool:
     cast.relation = _relation(target)
     for side in ("left", "right"):
         if f"{side}_of" in target.prep:
-            cast.side = _SIDES[side]
+            cast.side = SIDES[side]
     if "into" in target.prep and "in" in target.prep and not target.has("thing"):
         cast.relation = "into" if clause.does("put", "add", "move") else "in"
     return True
@@ -263,17 +241,20 @@ def _take_subjects(clause: Clause, cast: _Cast) -> None:
 def _take_around(clause: Clause, cast: _Cast) -> None:
     """In a boat on a lake, on a bench in the park: what is around it tells nothing new."""
     target = thing(cast.target.value("thing")) if cast.target else None
+    if target is not None and target.shape == "place" and cast.relation in ("on", "in"):
+        beyond = {"front", "beside", "by"}
+        clause.take(
+            lambda c: (
+                not beyond.isdisjoint(c.prep)
+                and c.has("thing", *SCENERY)
+                and plain(c)
+                and picture_of(c) is None
+            )
+        )
     if target is None or target.shape == "place" or not target.name:
         return
     where = {"on", "in", "in_on", "at"}
-    clause.take(lambda c: bool(where & set(c.prep)) and plain(c) and _around(target, c))
-
-
-def _around(target: Thing, chunk: Chunk) -> bool:
-    place = chunk.value("thing")
-    if place == "scene":
-        return picture_of(chunk) is None
-    return thing(place).water if target.water else place in _USUAL and picture_of(chunk) is None
+    clause.take(lambda c: bool(where & set(c.prep)) and plain(c) and is_around(target, c))
 
 
 def _sensible(clause: Clause, cast: _Cast) -> bool:
@@ -283,7 +264,8 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
     ):
         return False
     if (
-        _target_between(cast)
+        not cast.at_height
+        or _target_between(cast)
         or any(not _placeable(chunk) for chunk in cast.subjects)
         or not _enumerated(cast.subjects)
     ):
@@ -293,7 +275,7 @@ def _sensible(clause: Clause, cast: _Cast) -> bool:
         return True
     alive = thing(target.value("thing")).alive or target.value("pronoun") == "person"
     worn = any(chunk.value("thing") in WORN or chunk.has("novel") for chunk in cast.subjects)
-    if alive and ((worn and cast.relation not in _APART) or cast.relation in ("in", "into")):
+    if alive and ((worn and cast.relation not in APART) or cast.relation in ("in", "into")):
         return False
     named = picture_of(target)
     if (
@@ -316,7 +298,8 @@ def _target_between(cast: _Cast) -> bool:
 def _enumerated(subjects: Sequence[Chunk]) -> bool:
     """Whether something stands between the subjects: "the cat and the dog", not "the cat the dog"."""
     ends = [(chunk.of.end if chunk.of else chunk.end) for chunk in subjects]
-    return all(end < after.start for end, after in zip(ends, subjects[1:], strict=False))
+    told = len(subjects) > 1 and subjects[-1].has("pronoun", "it")  # "someone left it in the sun"
+    return not told and all(end < after.start for end, after in zip(ends, subjects[1:], strict=False))
 
 
 def _placeable(chunk: Chunk) -> bool:

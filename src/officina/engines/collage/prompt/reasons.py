@@ -9,7 +9,7 @@ from officina.engines.collage.plan import NotUnderstood
 from officina.engines.collage.prompt.chunk import Chunk
 from officina.engines.collage.prompt.clause import is_place, is_thing, is_whole, picture_of
 from officina.engines.collage.prompt.language import Lexeme
-from officina.engines.collage.prompt.placing import WORN
+from officina.engines.collage.prompt.whereabouts import WORN
 from officina.engines.collage.things import thing
 
 FOREIGN = 0.5

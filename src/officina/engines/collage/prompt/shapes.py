@@ -61,7 +61,7 @@ def recolour(clause: Clause) -> list[Operation] | None:
 
 def _in_a_colour(clause: Clause) -> bool:
     """ "The car in midnight blue": without a verb it is a wish when it is a certain car."""
-    if not clause.does("") or clause.be or clause.poses or len(clause.left) < 2:
+    if not clause.does("", "show") or clause.be or clause.poses or len(clause.left) < 2:
         return False
     target, tint = clause.left[:2]
     certain = target.determiner in ("definite", "possessive") and not target.prep
@@ -127,14 +127,31 @@ def duotone(clause: Clause) -> list[Operation] | None:
     named = clause.take(lambda c: c.kind == "np" and (c.has("noun", "duotone") or _within(c)))
     if named is None:
         return None
-    found = colours(named.described)
+    parts = _shadows_and_highlights(clause)
+    found = colours(named.described) + parts
     found += colour_in(named.of) if named.of is not None else []
     while (tint := clause.take(lambda c: bool(colour_in(c)))) is not None:
         found += colour_in(tint)
     if len(found) != 2 or not clause.done:
         return None
     dark, light = sorted(found, key=lambda part: _luminance(rgb(part)))
+    if parts and [dark, light] != parts:
+        return None  # bright shadows would be a negative
     return [Duotone(rgb(dark), rgb(light), (clause.words(dark), clause.words(light)), clause.picture)]
+
+
+def _shadows_and_highlights(clause: Clause) -> list[Lexeme]:
+    """Navy shadows and peach highlights: the colours of both, that of the shadows first."""
+    found: list[Lexeme] = []
+    for which in ("shadows", "highlights"):
+        part = clause.take(lambda c, which=which: is_noun(which)(c) and _has_one_colour(c))  # type: ignore[misc]
+        found += colours(part.described) if part else []
+    return found
+
+
+def _has_one_colour(chunk: Chunk) -> bool:
+    tints = colours(chunk.described)
+    return len(tints) == 1 and all(is_idle(p) or p in tints for p in chunk.described)
 
 
 def _within(chunk: Chunk) -> bool:

@@ -11,7 +11,7 @@ _NAMES = re.compile(r"@(?=\w)|(?<=[^\W_])_(?=[^\W_])")
 _FIRST_STEP = re.compile(r"\s*\(?(?:1|[aA])[.)](?=\s)")
 _STEP = re.compile(r"(?<![^\s;,])\(?(?:[1-9]|1\d|[a-h])[.)](?=\s)")
 _BULLET = re.compile(r"^[ \t]*(?:[-–—*•·▪◦]|\(?\d{1,2}[.)]|\(?[a-h]\))(?=\s)", re.MULTILINE)
-_OBJECT = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
+_OBJECT = re.compile(r"(?P<request>\s*(?:POST|PUT|PATCH|GET)\s+\S+)?\s*\{.*\}\s*", re.DOTALL)
 _PAIR = re.compile(r"\"(?P<key>\w[\w ]*)\"\s*:\s*(?:\"(?P<value>[^\"]*)\")?")
 _TEXTUAL = re.compile(
     r"text|caption|title|headline|testo|scritta|titolo|texto|titre|texte|légende|schrift", re.IGNORECASE
@@ -36,8 +36,11 @@ def without_object(prompt: str) -> str:
 
     A text to write stays quoted.
     """
-    if not _OBJECT.fullmatch(prompt):
+    found = _OBJECT.fullmatch(prompt)
+    if not found:
         return prompt
+    request = len(found["request"] or "")
+    prompt = " " * request + prompt[request:]
     return _PAIR.sub(_unquoted, re.sub(r"[{}\[\]]", " ", prompt))
 
 

@@ -15,7 +15,8 @@ _ASKING = frozenset({"guard", "wanting", "wrong", "not"})
 """What makes a statement a request, or may: a wish, something that is wrong, something denied."""
 _OF_SOMEBODY = frozenset({"part", "garment"})
 _GENERAL = frozenset({"noun", "attribute", "pronoun"})
-_TOLD = _GENERAL | {"fact"}
+_FACT = frozenset({"fact"})
+_TOLD = _GENERAL | {"fact", "det"}
 _ORDERS = frozenset({"verb", "do"})
 _NO_ORDER = frozenset({"fact", "noun", "thing", "attribute", "adjective", "prep", "part"})
 """What a word that may be an order is more likely in a statement."""
@@ -23,8 +24,21 @@ _SHOWN = frozenset({"thing", "part", "garment", "guard", "attribute"})
 """What a picture shows: "I don't like the sofa" may be a wish, "I don't care" is none."""
 _WISHED = frozenset({"colour", "look", "pose"})
 _MEANT = frozenset({"verb", "do", "look", "colour", "layout", "axis", "quality"})
+_NAMED = frozenset({"det", "place", "ordinal", "number", "possessive"})
+"""What tells which picture is meant."""
+_SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do", "part", "garment"})
+"""What "whatever you like" does not tell of."""
+_AIMED = frozenset({"colour", "layout", "axis", "pose", "place"})
+_PURPOSES = frozenset({"relative", "degree", "prep", "conj"})
+"""What a word is as well that may tell a purpose: "so", "as if"."""
+_WANTING = frozenset({"guard", "wanting", "part", "garment", "verb", "do", "look"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
+_ASKS_ANYHOW = _OF_SOMEBODY | {"guard", "wanting", "wish", "look", "colour", "layout", "axis", "turn"}
+_EXPLAINED = frozenset({"fact", "filler", "degree"})
+_MADE = ("text", "letters", "background", "sticker", "outline", "duotone", "gradient", "blur", "copies")
+_SPOKEN_OF = frozenset({"attribute", "colour", "look"})
+_PARTING = frozenset({"conj", "reason"})
 _STRONG = ".!?;\n"
 
 
@@ -56,6 +70,8 @@ class Talk:
     def speaks(self, token: int) -> bool:
         """Whether the speaker begins a statement here without a mark before it: "too dark I can't see"."""
         at = self._places.get(token)
+        if at and self._is_explained(at):
+            return True
         if not at or not self.lexemes[at].has("fact", "self"):
             return False
         if any(self.lexemes[at - 1].has(kind) for kind in ("relative", "prep", "det")):
@@ -68,13 +84,27 @@ class Talk:
         return {lexeme.start: at for at, lexeme in enumerate(self.lexemes)}
 
     def _reasoned(self, begin: int) -> bool:
-        return begin > 0 and self.lexemes[begin - 1].has("reason")
+        before = self.lexemes[begin - 1] if begin > 0 else None
+        return before is not None and before.has("reason") and not before.has("reason", "goal", "like")
+
+    def _aims_at(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """Whether a reason tells of what the picture would have to show: "so that it is red"."""
+        purpose = not self._tells_cause(begin) and any(word.any_of(_AIMED) for word in words)
+        if purpose or self._of_oneself(begin, words):
+            return purpose
+        return any(word.has("guard") for word in words) or any(map(_brings, words, words[1:]))
+
+    def _of_oneself(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "Because we were running late", but not "as if I were running"."""
+        return (
+            bool(words) and words[0].has("fact", "self") and not self.lexemes[begin - 1].has("prep", "like")
+        )
 
     def _beginning(self, at: int) -> int:
         """Words that were left out as fillers belong to the clause as well."""
         if self.lexemes[at].has("fact", "self"):
             return at
-        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].has("conj")):
+        while at and not (self.lexemes[at - 1].mark or self.lexemes[at - 1].any_of(_PARTING)):
             at -= 1
         return at
 
@@ -93,15 +123,68 @@ class Talk:
     def _states(self, begin: int, end: int) -> bool:
         """Whether these words are a statement, or a name beside thanks."""
         words = self.lexemes[begin:end]
-        if self._is_courtesy(begin, words):
+        aims = self._aims_at(begin, words)
+        if self._is_courtesy(begin, words) or (self._explains(begin, words) and not aims):
             return True
-        if (end < len(self.lexemes) and self.lexemes[end].mark == "?") or any(
-            word.has("wish") for word in words
-        ):
+        if (begin and self.lexemes[begin - 1].has("reason", "goal", "like")) or self._asked(end, words):
             return False
         told = [word for word in words if not word.has("filler") or word.any_of(_TOLD)]
-        verb = self._finite(told)
-        return verb > 0 and self._asks_nothing(told, verb, self._reasoned(begin))
+        reasoned = self._reasoned(begin)
+        if told and told[0].has("fact", "free"):
+            return not any(word.any_of(_SAID) and not word.any_of(_GENERAL) for word in told[1:])
+        if reasoned and self._aims_at(begin, told):
+            return False
+        verb = self._finite(told, reasoned)
+        if verb > 0 and reasoned and self._tells_cause(begin) and not any(map(self._wants, told)):
+            return True
+        return verb > 0 and self._asks_nothing(told, verb, reasoned)
+
+    def _asked(self, end: int, words: Sequence[Lexeme]) -> bool:
+        """Whether the words are a question, or a wish."""
+        questioned = end < len(self.lexemes) and self.lexemes[end].mark == "?"
+        return questioned or any(word.has("wish") for word in words)
+
+    def explained(self, token: int) -> bool:
+        """Whether a cause begins here: "because the cat is on the chair"."""
+        begin = self._places.get(token, 0)
+        begin -= begin > 1 and not self._reasoned(begin)
+        compared = begin > 0 and self.lexemes[begin - 1].has("prep", "like")
+        return self._reasoned(begin) and (compared or self._tells_cause(begin))
+
+    def _tells_cause(self, begin: int) -> bool:
+        """Whether a cause is told, "because the tablecloth is distracting", and no purpose."""
+        return not self.lexemes[begin - 1].any_of(_PURPOSES)
+
+    def _wants(self, word: Lexeme) -> bool:
+        return word.any_of(_WANTING)
+
+    def _is_explained(self, at: int) -> bool:
+        """Whether a clause begins here of which the word before says that it tells why, or what for."""
+        before = self.lexemes[at - 1] if at else None
+        return before is not None and before.has("reason", "why", "goal", "like")
+
+    def _explains(self, begin: int, words: Sequence[Lexeme]) -> bool:
+        """ "So that it looks real", "as if it had always been there": nothing is asked for.
+
+        What is shown must be known to be only seen: "so that the van stands out", not "so the man waves".
+        """
+        loose = begin > 0 and (begin < 2 or bool(self.lexemes[begin - 2].mark))
+        if not words or not (self._is_explained(begin) or (loose and self.lexemes[begin - 1].has("reason"))):
+            return False
+        why = self.lexemes[begin - 1]
+        goal = not why.has("reason", "why")
+        shown = [n for n, word in enumerate(words) if word.has("thing") and not word.any_of(_GENERAL)]
+        somebody = bool(shown) or any(
+            word.has("pronoun", "person") or word.has("noun", "light") for word in words
+        )
+        around = goal and any(thing(words[n].value("thing")).shape == "place" for n in shown)
+        seen = any(word.has("fact", "seeing") for word in words)
+        return (
+            not around  # "take it away so that the sea is seen"
+            and not any(_may_ask(word) for word in words if goal or not word.has("seems"))
+            and (not goal or all(_is_known_of(words[:n]) for n in shown))
+            and (seen or not (why.has("reason", "like") or (goal and somebody)))
+        )
 
     def _is_courtesy(self, begin: int, words: Sequence[Lexeme]) -> bool:
         """ "Hi Tom", "Cheers, your old friend Tom"."""
@@ -115,14 +198,20 @@ class Talk:
         alone = all(word.has("courtesy") or word.has("filler") for word in words)
         return alone or (plain and bool(named) and any(word.has("courtesy") for word in near))
 
-    def _finite(self, words: Sequence[Lexeme]) -> int:
+    def _finite(self, words: Sequence[Lexeme], reasoned: bool) -> int:
         """Behind how many words the predicate of a clause begins; 0 if there is none."""
-        if words and words[0].has("fact", "self"):
+        if words and words[0].any_of(_FACT) and words[0].has("fact", "self", "free"):
             return 1
         for at, word in enumerate(words[: _SUBJECT_WORDS + 1]):
-            if at and (word.has("be", "plain") or word.has("fact") or self._tells(word, words[0])):
-                return at if self._is_subject(words[:at]) else 0
+            if at and (self._is_finite(word, words[0]) or (reasoned and _ends_subject(word))):
+                if word.has("place") and not (words[at - 1].has("thing") or words[at - 1].has("pronoun")):
+                    continue  # "the old one on the left"
+                sure = _is_general(words[:at], word) or (reasoned and at == 1)
+                return at if sure or self._is_subject(words[:at]) else 0
         return 0
+
+    def _is_finite(self, word: Lexeme, first: Lexeme) -> bool:
+        return word.has("be", "plain") or word.has("fact") or self._tells(word, first)
 
     def _tells(self, word: Lexeme, first: Lexeme) -> bool:
         """Whether a word looks like a finite verb: after "my" and its kind also in the present."""
@@ -132,7 +221,9 @@ class Talk:
         first = words[0]
         if first.has("det") or first.has("pronoun"):
             return not any(word.has("conj") for word in words)
-        if len(words) == 1 and (first.has("attribute") or first.has("noun", "aspect", "light", "picture")):
+        if all(word.has("colour") or word.has("possessive") for word in words):
+            return True  # "yellow's sold out"
+        if len(words) == 1 and (first.any_of(_SPOKEN_OF) or first.has("noun", "aspect", "light", "picture")):
             return True
         named = any(word.start in self.names for word in words)
         return named and all(word.start in self.names or word.has("thing") for word in words)
@@ -141,7 +232,9 @@ class Talk:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
         past = verb.has("fact", "past") or self._tells(verb, words[0])
-        past = past or (verb.has("fact", "having") and words[-1].start in self.participles)
+        perfect = verb.has("fact", "having") and words[min(at + 1, len(words) - 1)].has("not", "not")
+        past = past or perfect or (verb.has("fact", "having") and words[-1].start in self.participles)
+        unseen = reasoned and not any(map(_is_shown, words))  # "so it doesn't look like mush"
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
         bodily = (
             word
@@ -155,15 +248,15 @@ class Talk:
             word
             for n, word in enumerate(words)
             if word.any_of(_ASKING)
-            and not (n == 0 and mine)  # "è storta": of the picture
+            and not (n == 0 and (mine or reasoned))  # "è storta": of the picture; "so nobody knows"
             and not (alone and word.has("wanting"))
-            and not (blind and word.has("not") and not word.has("wanting"))
+            and not ((blind or unseen or perfect) and word.has("not") and not word.has("wanting"))
         ]
         lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
         if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
             return False
         ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
-        ordering = words[at + 2 :] if verb.has("fact", "able") else ordering
+        ordering = words[at + 2 :] if verb.has("fact", "able") or verb.has("not") else ordering
         if not (past or alone) and any(
             word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
         ):
@@ -182,7 +275,8 @@ class Talk:
             return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
         if reasoned or past:
             return True
-        return not any(word.any_of(_WISHED) and not word.has("seems") for word in words)
+        told = words[at:] if _is_general(words[:at], verb) else words
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in told)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
@@ -223,6 +317,21 @@ def _of_somebody(subject: Sequence[Lexeme], rest: Sequence[Lexeme]) -> bool:
     return bool(shown) or any(word.has("pronoun", "person") for word in subject)
 
 
+def _may_ask(word: Lexeme) -> bool:
+    """Whether a word makes a reason a wish as well: "so the sky is blue"."""
+    if word.quoted is not None or word.hex or word.has("noun", *_MADE):
+        return True
+    if word.any_of(_EXPLAINED):
+        return word.any_of(_OF_SOMEBODY | {"guard", "wish"})
+    return word.any_of(_ASKS_ANYHOW) or (word.any_of(_ORDERS) and not word.any_of(_NO_ORDER))
+
+
+def _is_known_of(before: Sequence[Lexeme]) -> bool:
+    """Whether a thing is one that is there, by the words before it: "the van", not "a van"."""
+    told = [word for word in before if not word.has("adjective") or word.has("det")]
+    return bool(told) and told[-1].has("det", "definite", "possessive")
+
+
 def _is_apposed(words: Sequence[Lexeme]) -> bool:
     """ "This is Rex, our dog": who somebody is."""
     return (
@@ -231,3 +340,20 @@ def _is_apposed(words: Sequence[Lexeme]) -> bool:
         and words[-1].has("thing")
         and all(word.has("adjective") for word in words[1:-1])
     )
+
+
+def _ends_subject(word: Lexeme) -> bool:
+    """What a predicate begins with that is told as a reason: "it doesn't fit", "they look like twins"."""
+    return word.has("not") or word.has("prep", "like")
+
+
+def _is_general(subject: Sequence[Lexeme], verb: Lexeme) -> bool:
+    """ "Twilight shots sell": what is told of all pictures of a kind asks nothing of this one."""
+    tells = verb.has("fact", "present") or verb.has("be", "plain")
+    named = any(word.any_of(_NAMED) for word in subject)
+    return tells and len(subject) > 1 and subject[-1].has("noun", "picture") and not named
+
+
+def _brings(word: Lexeme, after: Lexeme) -> bool:
+    """ "So there is a moon": a thing that nobody spoke of before."""
+    return word.has("det", "indefinite") and (after.has("thing") or after.any_of(_WISHED))

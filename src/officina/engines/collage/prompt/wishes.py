@@ -25,6 +25,7 @@ from officina.engines.collage.prompt.language import Lexeme
 
 _PARTS = ("part", "garment", "thing", "pronoun", "attribute", "noun", "place", "guard")
 _KEPT_NOUNS = {"background": "background", "colour": "colours", "colours": "colours", "format": "format"}
+_SPOKEN_OF = frozenset({"part", "pronoun"})
 WHOLE = "whole"
 _WHERE = frozenset({"on", "in", "in_on", "over", "above"})
 _CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arrange"})
@@ -32,6 +33,8 @@ _CASTING = frozenset({"use", "take", "make", "put", "show", "apply", "add", "arr
 
 def keep(clause: Clause) -> list[Wish] | None:
     """Keep the face unchanged; the background should stay the same."""
+    if _is_same(clause):
+        return [Wish()]
     stays = clause.be == "should" or clause.does("keep") or _rest_unchanged(clause)
     if not stays or any(clause.verbs - {"keep", "make", "let"}):
         return None
@@ -49,12 +52,24 @@ def keep(clause: Clause) -> list[Wish] | None:
     return [Wish(kept_in(parts))]
 
 
+def _is_same(clause: Clause) -> bool:
+    """ "Same villa, but at night": of what is shown."""
+    if len(clause.chunks) != 1 or not clause.left or clause.left[0].kind != "np":
+        return False
+    chunk = clause.left[0]
+    named = is_thing(chunk) or chunk.has("noun", "picture")
+    same = bool(chunk.before) and chunk.before[0].has("unchanged")
+    return (
+        named and same and not chunk.prep and all(p.has("unchanged") or is_idle(p) for p in chunk.described)
+    )
+
+
 def _rest_unchanged(clause: Clause) -> bool:
     """ "Ansonsten unverändert", "Hintergrund so lassen": no verb is needed."""
     if not clause.does("") or clause.be or len(clause.left) > 2:
         return False
     words = [part for chunk in clause.left for part in (chunk.lexeme, *chunk.described)]
-    told = any(word.has("noun", "rest", "background", "all") or word.has("part") for word in words)
+    told = any(word.has("noun", "rest", "background", "all") or word.any_of(_SPOKEN_OF) for word in words)
     return told and any(word.has("unchanged") for word in words)
 
 
@@ -141,12 +156,20 @@ def quality(clause: Clause) -> list[Wish] | None:
         return None
     if not clause.left or any(picture_of(chunk) is not None for chunk in clause.left):
         return None
+    if clause.does("") and len(clause.chunks) == 1 and _is_modest(clause.left[0]):
+        return [Wish()]
     good = [c for c in clause.left if _praises(c)]
     if clause.does("match"):
         return [Wish()] if all(_matchable(c) for c in clause.left) else None
     if not good or not all(c in good or _praised(c) for c in clause.left):
         return None
     return [Wish()]
+
+
+def _is_modest(chunk: Chunk) -> bool:
+    """ "…, fairly small": what stands in a scene is as large as its likes are."""
+    small = chunk.kind == "np" and chunk.has("size", "small") and not chunk.prep and chunk.of is None
+    return small and not chunk.described and not chunk.unknown and not chunk.determiner
 
 
 def _praises(chunk: Chunk) -> bool:
