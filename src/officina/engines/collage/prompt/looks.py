@@ -133,11 +133,19 @@ def _is_portrayed(chunk: Chunk) -> bool:
 
 def _tells(clause: Clause) -> bool:
     """ "It is dark" tells how a picture is; "it is snowing", "it is too dark" how it shall be."""
+    if clause.be != "should" and clause.verbs <= {"paint", "recolour"} and any(map(_is_told, clause.left)):
+        return True
     if clause.be != "plain":
         return False
     verb = next((c.start for c in clause.chunks if c.kind == "verb"), clause.chunks[-1].end)
     told = (c for c in clause.left if c.start < verb)
     return any(c.has("seems") and not set(c.degree) & {"more", "less"} for c in told)
+
+
+def _is_told(chunk: Chunk) -> bool:
+    """ "Colours look washed out", read as a look of colours that is washed out."""
+    looking = any(part.has("be", "plain") for part in (*chunk.before, chunk.lexeme))
+    return looking and any(part.has("seems") for part in chunk.after)
 
 
 def _lone(clause: Clause) -> bool:
