@@ -225,6 +225,22 @@ async def test_two_gateways_give_each_job_once_and_wake_each_other(tmp_path: Pat
         await queue.close()
 
 
+async def test_a_claim_does_not_wait_for_a_job_that_another_gateway_holds(tmp_path: Path) -> None:
+    url = await databases().of(tmp_path)
+    queue = await open_postgres(url, TERMS)
+    held = await submit(queue, model="studio/held")
+    free = await submit(queue, model="studio/free")
+    rival = await asyncpg.connect(url)
+    async with rival.transaction():
+        await rival.execute("SELECT FROM jobs WHERE id = $1 FOR UPDATE", held)
+        taker = Taker("worker-1", new_secret(), 2, 2)
+        async with asyncio.timeout(10):
+            leases = await queue.claim(taker, [want("studio/held"), want("studio/free")])
+    assert [lease.job_id for lease in leases] == [free]
+    await rival.close()
+    await queue.close()
+
+
 async def test_the_poll_wakes_those_who_have_a_reason_and_nobody_else(tmp_path: Path) -> None:
     url = await databases().of(tmp_path)
     queue = await open_postgres(url, TERMS)

@@ -17,6 +17,9 @@ from officina.queue.postgres_limits import Room, number, room
 from officina.queue.protocol import Taker, Want
 from officina.queue.rows import limits_of
 
+LOOKS = 3
+"""How often a claim looks for jobs when another gateway was quicker with what it saw."""
+
 
 class Claim(msgspec.Struct, frozen=True):
     """A worker that asks for jobs."""
@@ -95,11 +98,14 @@ def _is_of(row: Row, taker: Taker) -> bool:
 
 
 async def _give(batch: Batch, claims: Sequence[Claim], given: Sequence[list[Lease]], seen: _Seen) -> None:
-    """Give what waits where nothing is limited: a few statements, however many are asked for."""
+    """Give what waits where nothing is limited: a few statements, however many are asked for.
+
+    Another gateway may hold what was seen, and look for what is held here: nobody looks without end.
+    """
     models, heads, picked = _models(claims), seen.heads, seen.picked
-    while plan := _plan(batch, claims, given, heads):
-        short = await _pick(batch, claims, given, plan, picked)
-        if not short or len(models) == 1:
+    for _ in range(LOOKS):
+        plan = _plan(batch, claims, given, heads)
+        if not plan or not await _pick(batch, claims, given, plan, picked) or len(models) == 1:
             break
         await batch.flush()  # another gateway was quicker with what was seen: look again
         most = _rounded(sum(each.taker.n for each in claims))
