@@ -29,8 +29,6 @@ _NAMED = frozenset({"det", "place", "ordinal", "number", "possessive"})
 _SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do", "part", "garment"})
 """What "whatever you like" does not tell of."""
 _AIMED = frozenset({"colour", "layout", "axis", "pose", "place"})
-_PURPOSES = frozenset({"relative", "degree", "prep", "conj"})
-"""What a word is as well that may tell a purpose: "so", "as if"."""
 _WANTING = frozenset({"guard", "wanting", "part", "garment", "verb", "do", "look"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
@@ -152,8 +150,8 @@ class Talk:
         return self._reasoned(begin) and (compared or self._tells_cause(begin))
 
     def _tells_cause(self, begin: int) -> bool:
-        """Whether a cause is told, "because the tablecloth is distracting", and no purpose."""
-        return not self.lexemes[begin - 1].any_of(_PURPOSES)
+        """Whether a cause or a likeness is told, "because the tablecloth is distracting", and no purpose."""
+        return self.lexemes[begin - 1].has("reason", "why", "like")
 
     def _wants(self, word: Lexeme) -> bool:
         return word.any_of(_WANTING)
