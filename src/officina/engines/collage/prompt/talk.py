@@ -29,7 +29,6 @@ _NAMED = frozenset({"det", "place", "ordinal", "number", "possessive"})
 _SAID = frozenset({"guard", "not", "look", "colour", "layout", "thing", "pose", "do", "part", "garment"})
 """What "whatever you like" does not tell of."""
 _AIMED = frozenset({"colour", "layout", "axis", "pose", "place"})
-_WANTING = frozenset({"guard", "wanting", "part", "garment", "verb", "do", "look"})
 _PASSABLE = ("season", "poses", "view", "local")
 """Reasons for refusal that mean nothing where something past is told: "the ceremony was at noon"."""
 _ASKS_ANYHOW = _OF_SOMEBODY | {"guard", "wanting", "wish", "look", "colour", "layout", "axis", "turn"}
@@ -130,11 +129,9 @@ class Talk:
         reasoned = self._reasoned(begin)
         if told and told[0].has("fact", "free"):
             return not any(word.any_of(_SAID) and not word.any_of(_GENERAL) for word in told[1:])
-        if reasoned and self._aims_at(begin, told):
+        if reasoned and aims:
             return False
         verb = self._finite(told, reasoned)
-        if verb > 0 and reasoned and self._tells_cause(begin) and not any(map(self._wants, told)):
-            return True
         return verb > 0 and self._asks_nothing(told, verb, reasoned)
 
     def _asked(self, end: int, words: Sequence[Lexeme]) -> bool:
@@ -153,9 +150,6 @@ class Talk:
         """Whether a cause or a likeness is told, "because the tablecloth is distracting", and no purpose."""
         return self.lexemes[begin - 1].has("reason", "why", "like")
 
-    def _wants(self, word: Lexeme) -> bool:
-        return word.any_of(_WANTING)
-
     def _is_explained(self, at: int) -> bool:
         """Whether a clause begins here of which the word before says that it tells why, or what for."""
         before = self.lexemes[at - 1] if at else None
@@ -166,8 +160,7 @@ class Talk:
 
         What is shown must be known to be only seen: "so that the van stands out", not "so the man waves".
         """
-        loose = begin > 0 and (begin < 2 or bool(self.lexemes[begin - 2].mark))
-        if not words or not (self._is_explained(begin) or (loose and self.lexemes[begin - 1].has("reason"))):
+        if not words or not self._is_explained(begin):
             return False
         why = self.lexemes[begin - 1]
         goal = not why.has("reason", "why")
