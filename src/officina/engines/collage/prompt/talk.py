@@ -222,52 +222,47 @@ class Talk:
     def _asks_nothing(self, words: Sequence[Lexeme], at: int, reasoned: bool) -> bool:
         """Whether no word of a statement makes it a wish."""
         verb = words[at] if at < len(words) else words[at - 1]
-        past = verb.has("fact", "past") or self._tells(verb, words[0])
-        perfect = verb.has("fact", "having") and words[min(at + 1, len(words) - 1)].has("not", "not")
-        past = past or perfect or (verb.has("fact", "having") and words[-1].start in self.participles)
-        unseen = reasoned and not any(map(_is_shown, words))  # "so it doesn't look like mush"
         mine = words[0].has("fact", "self")  # "so we can print it on a T-shirt"
-        bodily = (
-            word
-            for word in words
-            if word.any_of(_OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY) and not word.any_of(_GENERAL)
+        alone = mine and any(word.has("fact", "alone") for word in words)
+        past = self._is_past(words, at, verb)
+        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
+        if lettered or _is_bodily(words, mine) or self._is_wished(words, at, verb, reasoned):
+            return False
+        if not (past or alone) and _orders(words, at, verb):
+            return False
+        if mine:
+            return True
+        states = verb.has("be", "plain") or verb.has("fact", "having")
+        if _of_somebody(words[:at], words[at:]) and states and not past:
+            return _is_idle(words, at)
+        if reasoned or past:
+            return True
+        told = words[at:] if _is_general(words[:at], verb) else words
+        return not any(word.any_of(_WISHED) and not word.has("seems") for word in told)
+
+    def _is_past(self, words: Sequence[Lexeme], at: int, verb: Lexeme) -> bool:
+        perfect = verb.has("fact", "having") and words[-1].start in self.participles
+        return (
+            verb.has("fact", "past") or self._tells(verb, words[0]) or perfect or _has_never(words, at, verb)
         )
-        alone = words[0].has("fact", "self") and any(word.has("fact", "alone") for word in words)
+
+    def _is_wished(self, words: Sequence[Lexeme], at: int, verb: Lexeme, reasoned: bool) -> bool:
+        """Whether a word in it wants, denies or complains, and means the picture by that."""
+        mine = words[0].has("fact", "self")
+        alone = mine and any(word.has("fact", "alone") for word in words)
         purpose = at + 1 < len(words) and words[at + 1].has("prep", "for") and verb.has("be", "plain")
-        blind = words[0].has("fact", "self") and not any(map(_is_shown, words[1:]))
-        asking = [
+        unseen = reasoned and not any(map(_is_shown, words))  # "so it doesn't look like mush"
+        blind = unseen or (mine and not any(map(_is_shown, words[1:]))) or _has_never(words, at, verb)
+        asking = (
             word
             for n, word in enumerate(words)
             if word.any_of(_ASKING)
             and not (n == 0 and (mine or reasoned))  # "è storta": of the picture; "so nobody knows"
             and not (alone and word.has("wanting"))
-            and not ((blind or unseen or perfect) and word.has("not") and not word.has("wanting"))
-        ]
-        lettered = any(word.has("noun", "text", "letters") for word in words[:at])  # "the sign says OPEN"
-        if any(not self._is_passable(word, past or purpose) for word in asking) or any(bodily) or lettered:
-            return False
-        ordering = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
-        ordering = words[at + 2 :] if verb.has("fact", "able") or verb.has("not") else ordering
-        if not (past or alone) and any(
-            word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in ordering
-        ):
-            return False
-        if words[0].has("fact", "self"):
-            return True
-        if (
-            _of_somebody(words[:at], words[at:])
-            and (verb.has("be", "plain") or verb.has("fact", "having"))
-            and not past
-        ):
-            mine = words[0].has("det", "possessive") and len(words) > at + 1
-            idle = all(
-                word.has("degree") or (word.has("seems") and not word.has("look")) for word in words[at + 1 :]
-            )
-            return at + 1 < len(words) and (words[at + 1].has("det", "possessive") or (mine and idle))
-        if reasoned or past:
-            return True
-        told = words[at:] if _is_general(words[:at], verb) else words
-        return not any(word.any_of(_WISHED) and not word.has("seems") for word in told)
+            and not (blind and word.has("not") and not word.has("wanting"))
+        )
+        past = purpose or self._is_past(words, at, verb)
+        return any(not self._is_passable(word, past) for word in asking)
 
     def _is_passable(self, word: Lexeme, past: bool) -> bool:
         """ "It was sunny", "the scanner turned it sideways": what is past asks for nothing."""
@@ -293,6 +288,31 @@ class Talk:
 
     def _token(self, end: int) -> int:
         return self.lexemes[end].start if end < len(self.lexemes) else self.lexemes[-1].end
+
+
+def _has_never(words: Sequence[Lexeme], at: int, verb: Lexeme) -> bool:
+    """ "My sofa has never met Max"."""
+    return verb.has("fact", "having") and words[min(at + 1, len(words) - 1)].has("not", "not")
+
+
+def _is_bodily(words: Sequence[Lexeme], mine: bool) -> bool:
+    """Whether it tells of a body, or of what somebody else wears."""
+    parts = _OF_SOMEBODY - {"garment"} if mine else _OF_SOMEBODY
+    return any(word.any_of(parts) and not word.any_of(_GENERAL) for word in words)
+
+
+def _orders(words: Sequence[Lexeme], at: int, verb: Lexeme) -> bool:
+    """Whether a word behind the predicate may be an order."""
+    rest = words[at + 1 :] if words[at - 1].has("fact", "self") else words[at:]
+    rest = words[at + 2 :] if verb.has("fact", "able") or verb.has("not") else rest
+    return any(word.any_of(_ORDERS) and not word.any_of(_NO_ORDER) for word in rest)
+
+
+def _is_idle(words: Sequence[Lexeme], at: int) -> bool:
+    """What may be said of somebody shown: whose it is, or only how it seems where it is one's own."""
+    rest = words[at + 1 :]
+    idle = all(word.has("degree") or (word.has("seems") and not word.has("look")) for word in rest)
+    return bool(rest) and (rest[0].has("det", "possessive") or (words[0].has("det", "possessive") and idle))
 
 
 def _is_shown(word: Lexeme) -> bool:
