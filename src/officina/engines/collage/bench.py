@@ -13,7 +13,7 @@ from officina.engines.collage.box import Box
 from officina.engines.collage.framing import Anchor, Size, around, shown
 from officina.engines.collage.nets import Nets
 from officina.engines.collage.pictures import Picture
-from officina.engines.collage.raster import Mask, disc, resized
+from officina.engines.collage.raster import Mask, disc
 from officina.engines.collage.refusal import CannotDo
 from officina.engines.collage.subject.cutout import Hint, bounds, cut_edges, subject_alpha
 
@@ -44,11 +44,10 @@ class Canvas:
 
     @property
     def not_twice(self) -> Mask | None:
-        """What must not be seen again where the picture goes on beyond its edges."""
+        """What must not be seen again where the picture goes on beyond its edges; a small mask is as good."""
         if self.subject is not None or self.salience is None or self.moved:
             return self.subject
-        clear = cv2.dilate((self.salience > _STANDS_OUT).astype(np.uint8) * 255, disc(5))
-        return resized(np.asarray(clear, np.uint8), (self.picture.width, self.picture.height))
+        return np.asarray(cv2.dilate((self.salience > _STANDS_OUT).astype(np.uint8) * 255, disc(5)), np.uint8)
 
     def part(self, size: Size) -> Box:
         """What of the picture is shown at that size; it may reach over the edges."""

@@ -75,7 +75,7 @@ def _place(
 def shown(picture: Picture, part: Box, size: Size, avoid: Mask | None = None) -> Picture:
     """A part of a picture at a size; beyond its edges it goes on softly, or clear where it has transparency.
 
-    What lies in `avoid` is not repeated there.
+    What lies in `avoid`, a mask of any size, is not repeated there.
     """
     inside = part.clipped(picture.width, picture.height)
     if _reaches_over(part, picture):
@@ -115,6 +115,7 @@ def _continued(pixels: Pixels, edges: _Edges, avoid: Mask | None) -> Pixels:
     """The picture with borders that begin as its mirror and soon are only its background's tones."""
     top, _, left, _ = edges
     height, width = pixels.shape[:2]
+    avoid = avoid if avoid is None else resized(avoid, (width, height))
     wide = np.asarray(cv2.copyMakeBorder(pixels, *edges, cv2.BORDER_REFLECT), np.uint8)
     known = np.full((height, width), 255, np.uint8) if avoid is None else 255 - avoid
     known = np.asarray(cv2.copyMakeBorder(known, *edges, cv2.BORDER_CONSTANT, value=0), np.uint8)
