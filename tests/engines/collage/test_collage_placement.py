@@ -242,3 +242,9 @@ def test_a_trunk_without_feet_rises_from_the_lower_edge() -> None:
     assert footless and not cut.cut_bottom
     (spot,) = place([replace(figure(cut=cut), footless=True)], wish(), stage(SCENES[0], SIZES[1]))
     assert spot.at_edge
+
+
+def test_a_trunk_without_feet_beside_a_thing_rises_from_the_lower_edge_as_well() -> None:
+    bust = replace(figure(cut=TRUNK), footless=True)
+    (spot,) = place([bust], wish("beside"), stage(SCENES[0], SIZES[1], "car", Box(300, 700, 1300, 1300)))
+    assert spot.at_edge

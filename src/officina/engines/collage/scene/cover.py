@@ -71,7 +71,7 @@ def place_behind(
 def _at(figure: Figure, stage: Stage, box: Box, shift: float) -> Spot:
     """A little farther than the thing, whose lower edge is on the ground."""
     height = min(max(0.9 * figure.height_m * stage.per_m, 0.12 * stage.tallest), 0.85 * stage.tallest)
-    base = box.bottom - (0.35 if figure.cut.cut_bottom else 0.08) * box.height
+    base = box.bottom - (0.35 if figure.rises else 0.08) * box.height
     height = min(height, 0.95 * base)
     width = figure.width_for(height)
     x = box.center[0] + shift * box.width
@@ -91,6 +91,6 @@ def _believable(figure: Figure, spot: Spot, cover: Flags, factor: float) -> bool
     seen = 1 - float((over & shape).sum()) / max(float(shape.sum()), 1.0)
     foot = shape[-3:].any(axis=0)
     hidden = float((over[-3:].all(axis=0) & foot).sum()) / max(float(foot.sum()), 1.0)
-    if figure.cut.cut_bottom and hidden < 0.999:
+    if figure.rises and hidden < 0.999:
         return False
     return _LEAST_SEEN <= seen <= _MOST_SEEN

@@ -157,7 +157,7 @@ def _next_to(figures: Sequence[Figure], wish: Compose, stage: Stage, box: Box) -
         else:
             x = edge + (-0.56 if side == "left" else 0.56) * width
             edge += -1.1 * width if side == "left" else 1.1 * width
-        if figure.cut.cut_bottom:
+        if figure.rises:
             at = {"left": 0.2, "right": 0.8}.get(side, x / stage.width) if not nearer else x / stage.width
             spots.append(_at_edge(figure, stage, (at * stage.width - stage.frame.left) / stage.frame.width))
         else:
