@@ -138,7 +138,8 @@ def _of_another(wish: _Wish) -> bool:
 
 def _is_worn(wish: _Wish) -> bool:
     kinds = [chunk.value("thing") for chunk in wish.things]
-    return any(kind in WORN for kind in kinds) and any(thing(kind).alive for kind in kinds)
+    somebody = any(thing(kind).alive for kind in kinds) or wish.names("pronoun", "person")
+    return somebody and any(kind in WORN for kind in kinds)
 
 
 def _of_a_part(wish: _Wish) -> bool:
